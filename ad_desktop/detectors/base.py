@@ -1,0 +1,153 @@
+"""The contract every detector keeps: prepare, fit, update, predict, state in and out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.data.samples import Sample
+from ad_desktop.task import Task
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One decoded and resized input, ready for the network.
+
+    ``pixels`` is what the detector's ``prepare`` made of the sample (its own layout), ``size`` the
+    height and width of the picture as shown, ``sha256`` the hash of the file's bytes.
+    """
+
+    sample: Sample
+    pixels: Array
+    size: tuple[int, int]
+    sha256: str
+
+
+@dataclass
+class Prediction:
+    """What a detector says of one input; higher is more anomalous.
+
+    ``grid`` is the anomaly map at the detector's own resolution; ``anomaly_map`` gives it at the
+    input's size. ``parts`` holds the named summands of the score. ``features`` is whatever
+    ``rescore`` needs to score this input again after the model changed (None: not supported).
+    """
+
+    anomaly_score: float
+    grid: FloatArray
+    size: tuple[int, int]
+    parts: Mapping[str, float] = field(default_factory=dict)
+    features: Any = None
+    smoothing: float = 0.0
+
+    @property
+    def anomaly_map(self) -> FloatArray:
+        """The anomaly map, float32, H×W of the input, computed anew on each access."""
+        from ad_desktop.detectors.upsample import upsample
+
+        return upsample(self.grid, self.size, self.smoothing)
+
+
+class NormalSet(NamedTuple):
+    """The normal samples a detector was fitted on, in a fixed order."""
+
+    keys: tuple[str, ...]
+    sha256: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+
+
+class State(NamedTuple):
+    """All a detector learned: named arrays, and JSON-able values."""
+
+    tensors: dict[str, Array]
+    meta: dict[str, Any]
+
+
+class Detector(ABC):
+    """One anomaly detection method.
+
+    The constructor stores hyper-parameters only; ``fit`` learns; learned attributes end in ``_``.
+    ``prepare`` is pure and may run in several threads at once; everything else runs in one thread.
+    """
+
+    name: ClassVar[str]
+    """Identifier on the command line and in model files, such as ``gaussian-ad``."""
+    title: ClassVar[str]
+    """Name shown to people."""
+    summary: ClassVar[str]
+    """One sentence for the chooser."""
+    Params: ClassVar[type]
+    """Frozen dataclass; each field's metadata comes from ``params.param``."""
+
+    def __init__(self, params: Any = None, device: str = "auto") -> None:
+        self.params = self.Params() if params is None else params
+        self.device = device
+
+    @abstractmethod
+    def load(self, task: Task) -> None:
+        """Make the network ready (weights, engine); ``WeightsError`` if it cannot be. Idempotent."""
+
+    @abstractmethod
+    def prepare(self, sample: Sample) -> Prepared:
+        """Decode and resize one sample; ``InputError`` if it cannot be used."""
+
+    @abstractmethod
+    def fit(self, prepared: Iterable[Prepared], task: Task) -> None:
+        """Learn from normal samples, consumed one by one; ``UserError`` if there are too few."""
+
+    @abstractmethod
+    def update(self, add: Iterable[Prepared], remove: Sequence[str], task: Task) -> None:
+        """Change the normal set as a refit on it would; ``remove`` holds sample keys."""
+
+    @property
+    @abstractmethod
+    def normal_set(self) -> NormalSet:
+        """The normal samples of the fit; every per-sample array is in this order."""
+
+    @abstractmethod
+    def embeddings(self) -> Array | None:
+        """One vector per normal sample, (n, d) float, Euclidean distance meaningful; None if there is none."""
+
+    @abstractmethod
+    def calibrate(self, groups: Sequence[int], task: Task) -> Array:
+        """Set the score's normalisation and return each normal sample's held-out score.
+
+        ``groups`` gives one integer per normal sample; the score of a sample comes from the model
+        without its whole group. Returns (n,) float64. Called once after each fit or update.
+        """
+
+    @abstractmethod
+    def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """Score a batch; the result does not depend on how inputs are batched beyond rounding."""
+
+    def rescore(self, features: Sequence[Any]) -> list[Prediction] | None:
+        """Score again from ``Prediction.features`` without pixels; None where unsupported."""
+        return None
+
+    def theoretical_threshold(self, fpr: float) -> float | None:
+        """The method's own threshold for a false-positive rate, where it has one (None otherwise)."""
+        return None
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that was learned."""
+
+    @abstractmethod
+    def restore(self, state: State) -> None:
+        """Take back what ``state`` gave; ``ModelFileError`` if it does not fit."""
+
+    @property
+    @abstractmethod
+    def batch_size(self) -> int:
+        """How many inputs ``predict`` likes at a time on the chosen device."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """JSON-able facts for ``info`` and the model file: backbone, weight hash, engine, preprocessing."""

@@ -1,0 +1,138 @@
+"""Detector parameters: one frozen dataclass makes the form in the window and the flags of the command line."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from ad_desktop.errors import UserError
+
+
+def param(
+    default: Any,
+    help: str,  # noqa: A002 - argparse's own word
+    *,
+    label: str = "",
+    choices: Sequence[Any] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    advanced: bool = False,
+    path: bool = False,
+) -> Any:
+    """Declare one field of a ``Params`` dataclass with all that a form or a flag needs.
+
+    ``path`` marks a text that names a file; ``advanced`` puts the field behind a disclosure.
+    """
+    return field(
+        default=default,
+        metadata={
+            "help": help,
+            "label": label,
+            "choices": tuple(choices),
+            "minimum": minimum,
+            "maximum": maximum,
+            "advanced": advanced,
+            "path": path,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class ParamInfo:
+    """One parameter as a form shows it. ``kind`` is bool, int, float, str, or ints (a tuple of int)."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    label: str
+    choices: tuple[Any, ...]
+    minimum: float | None
+    maximum: float | None
+    advanced: bool
+    path: bool
+
+
+def describe_params(cls: type) -> list[ParamInfo]:
+    """The parameters of a ``Params`` dataclass, in order."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for f in fields(cls):
+        meta = f.metadata
+        default = f.default if f.default is not MISSING else None
+        label = meta.get("label") or f.name.replace("_", " ").capitalize()
+        found.append(
+            ParamInfo(
+                f.name, _kind(hints[f.name]), default, meta.get("help", ""), label,
+                meta.get("choices", ()), meta.get("minimum"), meta.get("maximum"),
+                meta.get("advanced", False), meta.get("path", False),
+            )
+        )  # fmt: skip
+    return found
+
+
+def make_params(cls: type, values: Mapping[str, Any]) -> Any:
+    """Build a ``Params`` from texts or values; ``UserError`` names what is wrong and what is allowed."""
+    known = {p.name: p for p in describe_params(cls)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UserError(f"Unknown parameter {unknown[0]!r}. Known: {', '.join(known)}.")
+    return cls(**{name: _convert(known[name], value) for name, value in values.items()})
+
+
+def _kind(hint: Any) -> str:
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
+        return "ints"
+    return str(hint.__name__)
+
+
+def _convert(info: ParamInfo, value: Any) -> Any:
+    try:
+        converted = _parse(info.kind, value)
+    except (TypeError, ValueError):
+        wanted = {"ints": "whole numbers such as 4,5,6,7 or 4-7", "int": "a whole number", "bool": "true or false"}
+        raise UserError(f"{info.name}={value}: {wanted.get(info.kind, 'a number')} is needed.") from None
+    if info.choices and converted not in info.choices:
+        raise UserError(f"{info.name}={value}: choose one of {', '.join(map(str, info.choices))}.")
+    for number in converted if info.kind == "ints" else [converted]:
+        if info.minimum is not None and number < info.minimum:
+            raise UserError(f"{info.name}={value}: at least {info.minimum:g} is needed.")
+        if info.maximum is not None and number > info.maximum:
+            raise UserError(f"{info.name}={value}: at most {info.maximum:g} is allowed.")
+    return converted
+
+
+def _parse(kind: str, value: Any) -> Any:
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False,
+                "off": False}.get(str(value).lower()) if str(value).lower() in _BOOLS else int("x")  # fmt: skip
+    if kind == "int":
+        return int(value)
+    if kind == "float":
+        number = float(value)
+        if number != number or number in (float("inf"), float("-inf")):
+            raise ValueError
+        return number
+    if kind == "ints":
+        return _parse_ints(value)
+    return str(value)
+
+
+_BOOLS = ("true", "yes", "1", "on", "false", "no", "0", "off")
+
+
+def _parse_ints(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, str):
+        return tuple(int(v) for v in value)
+    numbers: list[int] = []
+    for piece in value.replace(" ", "").split(","):
+        first, dash, last = piece.partition("-")
+        numbers.extend(range(int(first), int(last) + 1) if dash else [int(first)])
+    if not numbers:
+        raise ValueError
+    return tuple(dict.fromkeys(numbers))

@@ -63,6 +63,17 @@ class NormalSet(NamedTuple):
     sizes: tuple[tuple[int, int], ...]
 
 
+class HeldOut(NamedTuple):
+    """What the model says of its own normal samples when their whole group is left out of the fit.
+
+    ``scores`` (n,) float64 are anomaly scores; ``map_peaks`` (n,) float64 the largest value of each
+    anomaly map (None where the method makes no map).
+    """
+
+    scores: Array
+    map_peaks: Array | None
+
+
 class State(NamedTuple):
     """All a detector learned: named arrays, and JSON-able values."""
 
@@ -116,11 +127,11 @@ class Detector(ABC):
         """One vector per normal sample, (n, d) float, Euclidean distance meaningful; None if there is none."""
 
     @abstractmethod
-    def calibrate(self, groups: Sequence[int], task: Task) -> Array:
+    def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
         """Set the score's normalisation and return each normal sample's held-out score.
 
         ``groups`` gives one integer per normal sample; the score of a sample comes from the model
-        without its whole group. Returns (n,) float64. Called once after each fit or update.
+        without its whole group. Called once after each fit or update.
         """
 
     @abstractmethod

@@ -1,0 +1,103 @@
+"""A fitted detector together with what makes its score mean something: calibration and threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.data.samples import Sample
+from ad_desktop.detectors.base import Detector, Prediction
+from ad_desktop.errors import UserError
+from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile
+
+HELD_OUT = "held-out"
+THEORY = "chi2"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Held-out scores of the normal samples, in the order of the detector's normal set.
+
+    ``scores`` and ``map_peaks`` (n,) float64; ``groups`` one integer each: samples of one group
+    were left out together. ``rule`` says where the groups come from, ``duplicate_ratio`` how much
+    closer samples are to their neighbours inside a group's block than outside it (1: not at all).
+    """
+
+    scores: NDArray[np.float64]
+    groups: tuple[int, ...]
+    rule: str
+    map_peaks: NDArray[np.float64] | None = None
+    duplicate_ratio: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A score beside what it is to be compared with; ``percentile`` 0–100 among held-out normal scores."""
+
+    anomaly_score: float
+    threshold: float
+    pred_label: bool
+    percentile: float
+
+    @property
+    def verdict(self) -> str:
+        """The judgement in a word."""
+        return "anomalous" if self.pred_label else "good"
+
+
+@dataclass
+class FittedModel:
+    """A detector, its calibration, and the threshold chosen from an accepted false-positive rate.
+
+    ``fpr`` is the accepted share of normal pictures above the threshold; ``threshold_rule`` is
+    ``held-out`` (conformal rank of held-out normal scores) or ``chi2`` (the Gaussian-AD paper's).
+    """
+
+    detector: Detector
+    calibration: Calibration
+    fpr: float = 0.05
+    threshold_rule: str = HELD_OUT
+    group_spec: str = "auto"
+    created: str = ""
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> Threshold:
+        """The score above which a picture counts as anomalous, with what is known of its promise."""
+        if self.threshold_rule == THEORY:
+            return self._theory()
+        return conformal_threshold(self.calibration.scores, self.calibration.groups, self.fpr)
+
+    def _theory(self) -> Threshold:
+        value = self.detector.theoretical_threshold(self.fpr)
+        if value is None:
+            raise UserError("The χ² threshold holds for the distance of a single level only; use the held-out threshold.")
+        nominal = conformal_threshold(self.calibration.scores, self.calibration.groups, self.fpr)
+        return replace(nominal, value=value, rule="chi2", low=float("nan"), high=float("nan"))
+
+    @property
+    def map_threshold(self) -> float | None:
+        """The map value that at most a share ``fpr`` of normal pictures exceeds anywhere."""
+        peaks = self.calibration.map_peaks
+        if peaks is None:
+            return None
+        return conformal_threshold(peaks, self.calibration.groups, self.fpr).value
+
+    def judge(self, anomaly_score: float) -> Judgement:
+        """Compare a score with the threshold and with the normal samples' held-out scores."""
+        threshold = self.threshold.value
+        return Judgement(
+            anomaly_score, threshold, anomaly_score > threshold, percentile(anomaly_score, self.calibration.scores)
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one input: a prediction, or the reason why there is none."""
+
+    sample: Sample
+    prediction: Prediction | None = None
+    error: str | None = None

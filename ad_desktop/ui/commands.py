@@ -1,0 +1,96 @@
+"""What the Edit menu can undo: labels, additions, removals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from ad_desktop.data.samples import Label
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.session import Session
+
+
+def _count(number: int) -> str:
+    return "1 picture" if number == 1 else f"{number:,} pictures"
+
+
+class SetLabel(QUndoCommand):
+    """Label items."""
+
+    def __init__(self, session: Session, items: Sequence[Item], label: Label) -> None:
+        super().__init__(f"label {_count(len(items))} as {label.value}")
+        self._session = session
+        self._before = {item.key: item.label for item in items}
+        self._after = dict.fromkeys(self._before, label)
+
+    def redo(self) -> None:
+        """Set the new label."""
+        self._session.set_labels(self._after)
+
+    def undo(self) -> None:
+        """Set the labels that were there before."""
+        self._session.set_labels(self._before)
+
+
+class AddItems(QUndoCommand):
+    """Add items to the library."""
+
+    def __init__(self, session: Session, items: Sequence[Item]) -> None:
+        super().__init__(f"add {_count(len(items))}")
+        self._session = session
+        self._items = list(items)
+
+    def redo(self) -> None:
+        """Add them."""
+        self._session.add(self._items)
+
+    def undo(self) -> None:
+        """Take them out again."""
+        self._session.remove(self._items)
+
+
+class RemoveItems(QUndoCommand):
+    """Take items out of the library; the files stay where they are."""
+
+    def __init__(self, session: Session, items: Sequence[Item]) -> None:
+        super().__init__(f"remove {_count(len(items))}")
+        self._session = session
+        keys = {item.key for item in items}
+        self._items = [item for key, item in session.items.items() if key in keys]
+        self._places: list[int] = []
+
+    def redo(self) -> None:
+        """Take them out."""
+        self._places = self._session.remove(self._items)
+
+    def undo(self) -> None:
+        """Put them back where they were."""
+        self._session.add(self._items, at=self._places)
+
+
+class Edits:
+    """The edits a user makes, each one undoable."""
+
+    def __init__(self, session: Session, stack: QUndoStack) -> None:
+        self._session = session
+        self.stack = stack
+
+    def label(self, items: Sequence[Item], label: Label) -> None:
+        """Label items; those that have the label already are left out."""
+        changed = [item for item in items if item.label is not label]
+        if changed:
+            self.stack.push(SetLabel(self._session, changed, label))
+
+    def add(self, items: Sequence[Item]) -> list[Item]:
+        """Add items that are not there yet, and return them."""
+        known = self._session.items
+        new = list({item.key: item for item in items if item.key not in known}.values())
+        if new:
+            self.stack.push(AddItems(self._session, new))
+        return new
+
+    def remove(self, items: Sequence[Item]) -> None:
+        """Take items out of the library."""
+        if items:
+            self.stack.push(RemoveItems(self._session, items))

@@ -1,0 +1,162 @@
+"""Paints the rows of the library: thumbnail and two lines of text, label, verdict."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPainterPath, QPalette
+from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.items import Item, Verdict
+from ad_desktop.ui.library.rows import ITEM_ROLE, LABEL_TEXT, VERDICT_TEXT, Column
+from ad_desktop.ui.library.thumbnails import Thumbnails
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.theme import Theme
+
+ROW_HEIGHT = 44
+_THUMBNAIL = 36
+
+_Option = QStyleOptionViewItem
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class RowDelegate(QStyledItemDelegate):
+    """One delegate for all columns, so that a row is of one piece."""
+
+    def __init__(
+        self, session: Session, thumbnails: Thumbnails, icons: Icons, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._thumbnails = thumbnails
+        self._icons = icons
+        self._theme = theme
+
+    def sizeHint(self, option: _Option, index: _Index) -> QSize:
+        lines = 2 * option.fontMetrics.height() + 8  # type: ignore[attr-defined]
+        return QSize(super().sizeHint(option, index).width(), max(ROW_HEIGHT, lines))
+
+    def paint(self, painter: QPainter, option: _Option, index: _Index) -> None:
+        view = QStyleOptionViewItem(option)
+        self.initStyleOption(view, index)
+        item: Item = index.data(ITEM_ROLE)
+        style = view.widget.style() if view.widget else QApplication.style()  # type: ignore[attr-defined]
+        style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, view, painter, view.widget)  # type: ignore[attr-defined]
+        painter.save()
+        column = Column(index.column())
+        if column is Column.NAME:
+            self._paint_name(painter, view, item)
+        elif column is Column.LABEL:
+            self._paint_icon_text(painter, view, self._icons.label(item.label), LABEL_TEXT[item.label])
+        elif column is Column.VERDICT:
+            self._paint_verdict(painter, view, item)
+        else:
+            self._paint_number(painter, view, index)
+        painter.restore()
+
+    def _text_colour(self, option: _Option, dim: bool = False) -> QColor:
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        role = QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
+        colour = QColor(option.palette.color(role))  # type: ignore[attr-defined]
+        if dim and selected:
+            colour.setAlphaF(0.8)
+        elif dim:
+            colour = QColor(self._theme.colours.dim)
+        return colour
+
+    def _paint_name(self, painter: QPainter, option: _Option, item: Item) -> None:
+        rect: QRect = option.rect.adjusted(6, 0, -4, 0)  # type: ignore[attr-defined]
+        box = QRect(rect.left(), rect.center().y() - _THUMBNAIL // 2 + 1, _THUMBNAIL, _THUMBNAIL)
+        self._paint_thumbnail(painter, box, item)
+        metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        text = QRect(box.right() + 9, 0, rect.right() - box.right() - 9, metrics.height())
+        below = item.folder if not item.error else item.error
+        top = rect.center().y() - (metrics.height() if below else metrics.height() // 2)
+        text.moveTop(top)
+        painter.setPen(self._text_colour(option))
+        name = metrics.elidedText(item.name, Qt.TextElideMode.ElideMiddle, text.width())
+        painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), name)
+        if below:
+            text.moveTop(top + metrics.height())
+            selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+            if item.error and not selected:
+                painter.setPen(QColor(self._theme.colours.anomalous))
+            else:
+                painter.setPen(self._text_colour(option, dim=True))
+            mode = Qt.TextElideMode.ElideRight if item.error else Qt.TextElideMode.ElideLeft
+            small = metrics.elidedText(below, mode, text.width())
+            painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), small)
+
+    def _paint_thumbnail(self, painter: QPainter, box: QRect, item: Item) -> None:
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        frame = QPainterPath()
+        frame.addRoundedRect(QRectF(box), 4, 4)
+        painter.fillPath(frame, QColor(self._theme.colours.canvas))
+        if item.error:
+            self._icons.icon("alert-circle-outline", "anomalous").paint(painter, box.adjusted(9, 9, -9, -9))
+            return
+        pixmap = self._thumbnails.get(item.key, item.sample)
+        if pixmap is None:
+            return
+        # Fill the square: cut the longer side, so that rows look alike whatever the picture's shape.
+        side = min(pixmap.width(), pixmap.height())
+        source = QRectF((pixmap.width() - side) / 2, (pixmap.height() - side) / 2, side, side)
+        painter.setClipPath(frame)
+        painter.drawPixmap(QRectF(box), pixmap, source)
+        painter.setClipping(False)
+
+    def _paint_icon_text(self, painter: QPainter, option: _Option, icon: QIcon, text: str) -> None:
+        rect: QRect = option.rect.adjusted(4, 0, -2, 0)  # type: ignore[attr-defined]
+        size = 16
+        box = QRect(rect.left(), rect.center().y() - size // 2 + 1, size, size)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        if selected:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setBrush(QColor(self._theme.colours.base))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(box.adjusted(-1, -1, 1, 1))
+        icon.paint(painter, box)
+        left = rect.adjusted(size + 5, 0, 0, 0)
+        metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        painter.setPen(self._text_colour(option))
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, left.width())
+        painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+
+    def _paint_number(self, painter: QPainter, option: _Option, index: _Index) -> None:
+        rect: QRect = option.rect.adjusted(2, 0, -8, 0)  # type: ignore[attr-defined]
+        painter.setPen(self._text_colour(option))
+        flags = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(rect, flags, str(index.data() or ""))
+
+    def _paint_verdict(self, painter: QPainter, option: _Option, item: Item) -> None:
+        verdict = self._session.verdict(item)
+        text = VERDICT_TEXT[verdict]
+        if verdict in (Verdict.NONE, Verdict.WAITING):
+            painter.setPen(self._text_colour(option, dim=True))
+            rect = option.rect.adjusted(8, 0, -4, 0)  # type: ignore[attr-defined]
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+            return
+        colours = self._theme.colours
+        colour = {Verdict.GOOD: colours.normal, Verdict.ANOMALOUS: colours.anomalous}.get(verdict, colours.warning)
+        rect = option.rect.adjusted(4, 0, -4, 0)  # type: ignore[attr-defined]
+        paint_pill(painter, rect, text, QColor(colour), QColor(colours.base), option.fontMetrics)  # type: ignore[attr-defined]
+
+
+def paint_pill(
+    painter: QPainter, rect: QRect, text: str, colour: QColor, base: QColor, metrics: QFontMetrics
+) -> None:
+    """A word on a rounded ground of its own colour, at the left of ``rect``."""
+    width = min(metrics.horizontalAdvance(text) + 16, rect.width())
+    height = metrics.height() + 4
+    pill = QRectF(rect.left(), rect.center().y() - height / 2 + 0.5, width, height)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(base)
+    painter.drawRoundedRect(pill, height / 2, height / 2)
+    ground = QColor(colour)
+    ground.setAlphaF(0.16)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(pill, height / 2, height / 2)
+    painter.setPen(colour)
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 12)
+    painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), shown)

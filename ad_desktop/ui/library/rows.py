@@ -1,0 +1,226 @@
+"""The library as a table: which items are shown, in which order, and the text of each cell.
+
+Filtering and sorting are done here with one pass and one sort over plain Python values: a proxy
+model asks ``data`` twice per comparison and stalls the window at 10,000 rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from ad_desktop.data.samples import Label
+from ad_desktop.ui.items import Item, Verdict
+from ad_desktop.ui.session import Session
+
+ITEM_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+class Column(IntEnum):
+    """Columns of the library."""
+
+    NAME = 0
+    LABEL = 1
+    SCORE = 2
+    PERCENTILE = 3
+    VERDICT = 4
+
+
+TITLES = {
+    Column.NAME: "Name",
+    Column.LABEL: "Label",
+    Column.SCORE: "Score",
+    Column.PERCENTILE: "Percentile",
+    Column.VERDICT: "Verdict",
+}
+HELP = {
+    Column.SCORE: "Anomaly score; higher is more abnormal. Normal pictures show the score of a model fitted without "
+    "their group.",
+    Column.PERCENTILE: "How many percent of the normal pictures score lower",
+    Column.VERDICT: "Anomalous where the score is above the threshold",
+}
+LABEL_TEXT = {Label.NORMAL: "Normal", Label.TO_CHECK: "To check", Label.ANOMALOUS: "Anomalous"}
+VERDICT_TEXT = {
+    Verdict.GOOD: "Good",
+    Verdict.ANOMALOUS: "Anomalous",
+    Verdict.ERROR: "Error",
+    Verdict.WAITING: "Waiting",
+    Verdict.NONE: "",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which items are shown: the text is looked for in name, folder and kind of defect."""
+
+    text: str = ""
+    label: Label | None = None
+    verdict: Verdict | None = None
+
+
+class LibraryRows(QAbstractTableModel):
+    """Table model over the session's items."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._filter = Filter()
+        self._sort: tuple[Column | None, bool] = (None, False)
+        self._rows: list[Item] = []
+        self._places: dict[str, int] = {}
+        session.items_changed.connect(self._reset)
+        session.labels_changed.connect(self._refresh)
+        session.results_changed.connect(self._refresh)
+        session.threshold_changed.connect(self._refresh)
+
+    @property
+    def rows(self) -> list[Item]:
+        """The items shown, in order."""
+        return self._rows
+
+    def item(self, index: QModelIndex) -> Item | None:
+        """The item of an index."""
+        return self._rows[index.row()] if index.isValid() and index.row() < len(self._rows) else None
+
+    def index_of(self, item: Item | None, column: Column = Column.NAME) -> QModelIndex:
+        """Where an item is shown; an invalid index if it is filtered out."""
+        place = None if item is None else self._places.get(item.key)
+        return QModelIndex() if place is None else self.index(place, column)
+
+    def set_filter(self, chosen: Filter) -> None:
+        """Show other items."""
+        if chosen != self._filter:
+            self._filter = chosen
+            self._reset()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        column = Column(section)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return TITLES[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return HELP.get(column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SCORE, Column.PERCENTILE):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        item = self._rows[index.row()]
+        column = Column(index.column())
+        if role == ITEM_ROLE:
+            return item
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(item, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(item)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SCORE, Column.PERCENTILE):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{TITLES[column]}: {self.text(item, column)}"
+        return None
+
+    def text(self, item: Item, column: Column) -> str:
+        """The text of a cell."""
+        if column is Column.NAME:
+            return item.name
+        if column is Column.LABEL:
+            return LABEL_TEXT[item.label]
+        if column is Column.VERDICT:
+            return VERDICT_TEXT[self._session.verdict(item)]
+        value = item.score if column is Column.SCORE else self._session.percentile(item)
+        if value is None:
+            return ""
+        return format_score(value) if column is Column.SCORE else f"{value:.1f}"
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; -1 is the order of adding."""
+        self._sort = (Column(column) if column >= 0 else None, order is Qt.SortOrder.DescendingOrder)
+        self._reorder()
+
+    def _tip(self, item: Item) -> str:
+        lines = [str(item.sample.path)]
+        if item.defect:
+            lines.append(f"Known defect: {item.defect}")
+        if item.error:
+            lines.append(item.error)
+        return "\n".join(lines)
+
+    def _wanted(self) -> list[Item]:
+        chosen, session = self._filter, self._session
+        items = list(session.items.values())
+        if chosen.text:
+            needle = chosen.text.casefold()
+            items = [i for i in items if needle in f"{i.folder}/{i.name} {i.defect}".casefold()]
+        if chosen.label is not None:
+            items = [i for i in items if i.label is chosen.label]
+        if chosen.verdict is not None:
+            items = [i for i in items if session.verdict(i) is chosen.verdict]
+        column, descending = self._sort
+        if column is None:
+            return items
+        known, unknown = self._split(items, column)
+        known.sort(key=lambda pair: pair[0], reverse=descending)
+        # Items without a value come last in either direction.
+        return [item for _, item in known] + unknown
+
+    def _split(self, items: list[Item], column: Column) -> tuple[list[tuple[Any, Item]], list[Item]]:
+        session = self._session
+        keys = {
+            Column.NAME: lambda i: (i.folder.casefold(), i.name.casefold()),
+            Column.LABEL: lambda i: list(Label).index(i.label),
+            Column.SCORE: lambda i: i.score,
+            Column.PERCENTILE: lambda i: i.score,
+            Column.VERDICT: lambda i: list(Verdict).index(session.verdict(i)),
+        }
+        pairs = [(keys[column](item), item) for item in items]
+        return [p for p in pairs if p[0] is not None], [p[1] for p in pairs if p[0] is None]
+
+    def _set_rows(self, rows: list[Item]) -> None:
+        self._rows = rows
+        self._places = {item.key: place for place, item in enumerate(rows)}
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self._set_rows(self._wanted())
+        self.endResetModel()
+
+    def _refresh(self) -> None:
+        wanted = self._wanted()
+        if len(wanted) != len(self._rows):
+            self._reset()
+        elif wanted != self._rows:
+            self._reorder(wanted)
+        elif wanted:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(wanted) - 1, len(Column) - 1))
+
+    def _reorder(self, wanted: list[Item] | None = None) -> None:
+        wanted = self._wanted() if wanted is None else wanted
+        if {item.key for item in wanted} != self._places.keys():
+            self._reset()
+            return
+        self.layoutAboutToBeChanged.emit()
+        old = self.persistentIndexList()
+        held = [(self._rows[index.row()], index.column()) for index in old]
+        self._set_rows(wanted)
+        self.changePersistentIndexList(old, [self.index(self._places[item.key], column) for item, column in held])
+        self.layoutChanged.emit()
+
+
+def format_score(value: float) -> str:
+    """A score with four significant digits at most and no exponent in the usual range."""
+    if value == 0 or 0.001 <= abs(value) < 100_000:
+        digits = max(0, 3 - len(str(int(abs(value))))) if abs(value) >= 1 else 3
+        return f"{value:.{digits}f}"
+    return f"{value:.2e}"

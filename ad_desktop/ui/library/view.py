@@ -1,0 +1,162 @@
+"""The list of items."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView, QWidget
+
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.library.delegate import RowDelegate
+from ad_desktop.ui.library.rows import TITLES, Column, LibraryRows
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.theme import Theme
+
+_PERCENTILE_FROM = 400
+"""Width of the list, in pixels, from which it has room for the percentile."""
+
+
+class LibraryView(QTreeView):
+    """Shows ``LibraryRows``; its current row is the session's current item."""
+
+    items_selected = Signal()
+
+    def __init__(
+        self, session: Session, rows: LibraryRows, delegate: RowDelegate, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._rows = rows
+        self._theme = theme
+        self._kept: set[str] = set()
+        self._resetting = False
+        self._hint = ""
+        self._percentile_chosen: bool | None = None
+        delegate.setParent(self)
+        self.setItemDelegate(delegate)
+        self.setModel(rows)
+        self.setAccessibleName("Library")
+        self.setRootIsDecorated(False)
+        self.setUniformRowHeights(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QTreeView.Shape.NoFrame)
+        self.setAllColumnsShowFocus(True)
+        self._set_header()
+        rows.modelAboutToBeReset.connect(self._keep_selection)
+        rows.modelReset.connect(self._restore_selection)
+        session.current_changed.connect(self._show_current)
+        self.selectionModel().selectionChanged.connect(lambda *_: self.items_selected.emit())
+
+    def selected_items(self) -> list[Item]:
+        """The selected items, from top to bottom."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self._rows.rows[row] for row in rows]
+
+    def set_context_actions(self, actions: list[QAction]) -> None:
+        """Offer these on a right click; a separator is an action with ``isSeparator``."""
+        self._context_actions = actions
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._show_menu)
+
+    def set_hint(self, text: str) -> None:
+        """Text in the middle of an empty list."""
+        self._hint = text
+        self.viewport().update()
+
+    def step(self, by: int) -> None:
+        """Make the next (1) or previous (-1) row current."""
+        count = len(self._rows.rows)
+        if count:
+            now = self._rows.index_of(self._session.current).row()
+            target = min(max(now + by, 0), count - 1) if now >= 0 else 0
+            self.setCurrentIndex(self._rows.index(target, 0))
+
+    def neighbours(self) -> list[Item]:
+        """The items after and before the current one."""
+        now = self._rows.index_of(self._session.current).row()
+        rows = self._rows.rows
+        return [] if now < 0 else [rows[place] for place in (now + 1, now - 1, now + 2) if 0 <= place < len(rows)]
+
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+        super().currentChanged(current, previous)
+        item = self._rows.item(current)
+        if item is not None and not self._resetting:
+            self._session.set_current(item)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._percentile_chosen is None:
+            self.setColumnHidden(Column.PERCENTILE, self.width() < _PERCENTILE_FROM)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._hint and not self._rows.rows:
+            painter = QPainter(self.viewport())
+            painter.setPen(self._theme.colours.dim)
+            rect: QRect = self.viewport().rect().adjusted(24, 24, -24, -24)
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._hint)
+            painter.end()
+
+    def _set_header(self) -> None:
+        header = self.header()
+        header.setSortIndicatorClearable(True)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(44)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        metrics = self.fontMetrics()
+        widths = {Column.LABEL: "Anomalous", Column.SCORE: "1234567", Column.PERCENTILE: "Percentile",
+                  Column.VERDICT: "Anomalous"}  # fmt: skip
+        extra = {Column.LABEL: 30, Column.SCORE: 18, Column.PERCENTILE: 22, Column.VERDICT: 30}
+        for column, text in widths.items():
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(column, metrics.horizontalAdvance(text) + extra[column])
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._show_columns)
+        self.setSortingEnabled(True)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+
+    def _show_columns(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        for column in list(Column)[1:]:
+            action = menu.addAction(TITLES[column])
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(column))
+            action.toggled.connect(lambda shown, c=column: self._choose_column(c, shown))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.header().mapToGlobal(place))
+
+    def _choose_column(self, column: Column, shown: bool) -> None:
+        self.setColumnHidden(column, not shown)
+        if column is Column.PERCENTILE:
+            self._percentile_chosen = shown
+
+    def _show_menu(self, place: QPoint) -> None:
+        if self.selected_items():
+            menu = QMenu(self)
+            menu.addActions(self._context_actions)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.viewport().mapToGlobal(place))
+
+    def _keep_selection(self) -> None:
+        self._resetting = True
+        self._kept = {item.key for item in self.selected_items()}
+
+    def _restore_selection(self) -> None:
+        selection = self.selectionModel()
+        current = self._rows.index_of(self._session.current)
+        flags = QItemSelectionModel.SelectionFlag
+        if len(self._kept) <= 500:
+            for row, item in enumerate(self._rows.rows):
+                if item.key in self._kept:
+                    selection.select(self._rows.index(row, 0), flags.Select | flags.Rows)
+        if current.isValid():
+            selection.setCurrentIndex(current, flags.NoUpdate)
+            self.scrollTo(current)
+        self._resetting = False
+
+    def _show_current(self, item: Item | None) -> None:
+        index = self._rows.index_of(item)
+        if index.isValid() and index.row() != self.currentIndex().row():
+            self.setCurrentIndex(index)

@@ -1,0 +1,137 @@
+"""Turns a torch network into an ONNX graph, in a process of its own.
+
+Torch, timm and the exporter take seconds to import, write to standard error, and hold hundreds of
+megabytes; none of that reaches the process that only wants to run the graph.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ad_desktop.detectors.nets.backbones import Backbone, find_backbone
+from ad_desktop.detectors.nets.graphs import GraphKey, write_graph
+from ad_desktop.errors import WeightsError
+from ad_desktop.task import Task
+
+TOLERANCE = 1e-4
+"""Largest accepted difference from torch, relative to the largest value of a level's map."""
+
+_WEIGHTS_ERROR = 3
+_POLL_SECONDS = 0.1
+
+
+class ExportError(Exception):
+    """No graph could be made; torch has to run the network itself."""
+
+
+def export_apart(spec: Backbone, weights: Path, key: GraphKey, path: Path, task: Task) -> None:
+    """Make the graph of ``key`` and write it to ``path``, in a new process.
+
+    Raises ``WeightsError`` if the weights do not fit, ``ExportError`` if there is no graph or it does
+    not equal torch within ``TOLERANCE``, and ``Cancelled``.
+    """
+    if getattr(sys, "frozen", False) or not sys.executable:
+        raise ExportError("no Python interpreter to run the exporter")
+    task.check()
+    arguments = json.dumps([spec.name, str(weights), key.sha256, key.levels, key.side, str(path)])
+    command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, arguments]
+    try:
+        child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError as error:
+        raise ExportError(str(error)) from error
+    output, noise = _wait(child, task)
+    if child.returncode == _WEIGHTS_ERROR:
+        raise WeightsError(_last_line(output))
+    if child.returncode:
+        raise ExportError(_last_line(noise) or f"the exporter ended with code {child.returncode}")
+
+
+def _wait(child: subprocess.Popen[bytes], task: Task) -> tuple[bytes, bytes]:
+    try:
+        while True:
+            task.report("Preparing the network (once on this machine)")
+            try:
+                return child.communicate(timeout=_POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
+
+
+def _environment() -> dict[str, str]:
+    # The package may be run from a checkout that only this process has on its path.
+    root = str(Path(__file__).parents[3])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def make_graph(spec: Backbone, weights: Path, levels: Sequence[int], side: int) -> bytes:
+    """Export ``spec`` through torch: one float32 1×S×S×3 input in 0..255, one output per level.
+
+    ``WeightsError`` if the weights do not fit, ``ExportError`` if the graph's outputs are not torch's.
+    """
+    import torch
+
+    from ad_desktop.detectors.nets.modules import build
+    from ad_desktop.detectors.nets.onnx_engine import open_session, run_one
+
+    module = build(spec, weights, levels)
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, side, side, 3)).astype(np.float32)
+    with torch.inference_mode():
+        expected = [maps.numpy() for maps in module(torch.from_numpy(pixels))]
+    names = [f"level_{level}" for level in levels]
+    program = torch.onnx.export(
+        module, (torch.from_numpy(pixels[:1]),), dynamo=True, input_names=["pixels"], output_names=names, verbose=False
+    )
+    if program is None:
+        raise ExportError("the exporter returned nothing")
+    graph = program.model_proto.SerializeToString()
+    session = open_session(graph, threads=1)
+    for index in range(len(pixels)):
+        for level, got, maps in zip(levels, run_one(session, pixels[index]), expected, strict=True):
+            difference = float(np.abs(got - maps[index]).max() / np.abs(maps[index]).max())
+            if not difference <= TOLERANCE:
+                raise ExportError(f"level {level} differs from torch by {difference:.1e}, more than {TOLERANCE:.0e}")
+    return bytes(graph)
+
+
+def main(arguments: str) -> int:
+    """Make one graph; what is wrong with the weights goes to standard output."""
+    import torch
+
+    # One thread: torch's thread pool collapses on a busy machine, and there is little to compute.
+    torch.set_num_threads(1)
+    name, weights, sha256, levels, side, path = json.loads(arguments)
+    spec = find_backbone(name)
+    try:
+        graph = make_graph(spec, Path(weights), levels, side)
+    except WeightsError as error:
+        sys.stdout.write(f"{error}\n")
+        return _WEIGHTS_ERROR
+    write_graph(Path(path), GraphKey(name, sha256, tuple(levels), side), graph)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,95 @@
+"""How a network's feature maps become what is kept of a picture: one row of local features, one pooled vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FINE_CELLS = 16
+"""Longest side of a level's own map; larger maps are averaged down to it."""
+COARSE_CELLS = 4
+"""Side of the coarse map on which all levels are seen together."""
+LARGEST_HALF = 65504.0
+
+
+class LevelShape(NamedTuple):
+    """Channels and side of one level's kept map."""
+
+    channels: int
+    side: int
+
+
+class Features(NamedTuple):
+    """What is kept of one picture: ``local`` (row,) float16 and ``pooled`` (d,) float32."""
+
+    local: NDArray[np.float16]
+    pooled: NDArray[np.float32]
+
+
+class Layout:
+    """Where each level's cells lie in the row: level after level, each as (cells, channels)."""
+
+    def __init__(self, levels: Sequence[LevelShape]) -> None:
+        self.levels = tuple(levels)
+        ends = np.cumsum([shape.side**2 * shape.channels for shape in levels])
+        self.row = int(ends[-1])
+        self._slices = [slice(int(e) - s.side**2 * s.channels, int(e)) for e, s in zip(ends, levels, strict=True)]
+        self.coarse = min(COARSE_CELLS, min(shape.side for shape in levels))
+        self.pooled = sum(shape.channels for shape in levels)
+
+    @classmethod
+    def of_maps(cls, maps: Sequence[NDArray[Any]]) -> Layout:
+        """The layout for a network whose levels give ``maps`` (N, C, S, S)."""
+        return cls([LevelShape(m.shape[1], min(m.shape[2], FINE_CELLS)) for m in maps])
+
+    def features(self, maps: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """What is kept of each picture of a batch, from its levels' maps (N, C, S, S)."""
+        local, pooled = [], []
+        for level, shape in zip(maps, self.levels, strict=True):
+            flat = level.reshape(*level.shape[:2], -1)
+            pooled.append(flat.mean(axis=2))
+            cells = np.swapaxes(resample(level, shape.side), 1, 2)
+            local.append(cells.reshape(len(level), -1))
+        rows = np.clip(np.concatenate(local, axis=1), -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+        vectors = np.concatenate(pooled, axis=1).astype(np.float32)
+        return [Features(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+
+    def fine(self, rows: NDArray[np.float16], index: int) -> NDArray[np.float32]:
+        """Level ``index``'s cells (n, cells, channels) of rows (n, row)."""
+        shape = self.levels[index]
+        return rows[:, self._slices[index]].astype(np.float32).reshape(len(rows), shape.side**2, shape.channels)
+
+    def all_coarse(self, fine: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The coarse cells (n, cells, all channels) from every level's fine cells (n, cells, channels)."""
+        parts = []
+        for cells, shape in zip(fine, self.levels, strict=True):
+            down = averaging(shape.side, self.coarse)
+            grid = cells.reshape(len(cells), shape.side, shape.side, shape.channels)
+            rows = np.tensordot(down, grid, axes=(1, 1))
+            both = np.tensordot(down, rows, axes=(1, 2))
+            parts.append(both.transpose(2, 1, 0, 3).reshape(len(cells), self.coarse**2, shape.channels))
+        return np.concatenate(parts, axis=2)
+
+
+def resample(level: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Area-average maps (N, C, S, S) down to ``side``; returns (N, C, side²)."""
+    if level.shape[2] == side:
+        return level.reshape(*level.shape[:2], -1)
+    down = averaging(level.shape[2], side)
+    both: NDArray[np.float32] = down @ level @ down.T
+    return both.reshape(*level.shape[:2], -1)
+
+
+@lru_cache(maxsize=32)
+def averaging(source: int, target: int) -> NDArray[np.float32]:
+    """Matrix (target, source) that averages ``source`` cells into ``target`` ones by the area they share."""
+    edges = np.linspace(0, source, target + 1)
+    cells = np.arange(source)
+    shared = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
+    weights = np.clip(shared, 0, None)
+    matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix

@@ -80,10 +80,10 @@ class Thumbnails(QObject):
 
 def _thumbnail(sample: Sample) -> QImage | None:
     try:
-        picture = load(sample, at_least=(EDGE, EDGE))
+        picture = load(sample, at_least=EDGE, finite=False)
     except InputError:
         return None  # the row shows no picture; the reason comes when the file is used
-    image = to_qimage(to_display(picture.pixels, picture.value_range))
+    image = to_qimage(to_display(picture.pixels, None))
     return image.scaled(
         QSize(EDGE, EDGE), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
     )

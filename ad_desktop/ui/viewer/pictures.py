@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage
 
+from ad_desktop.data.datasets import load_mask
 from ad_desktop.data.images import load, to_display
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Prediction
@@ -90,13 +92,13 @@ class Overlay:
         return _to_picture(segments(values, level), values.shape, self.size)
 
 
-def make_shown(sample: Sample, mask: Any = None) -> Shown:
+def make_shown(sample: Sample, mask: Path | None = None) -> Shown:
     """Decode a picture and make its pyramid; ``InputError`` if it cannot be read."""
-    picture = load(sample)
-    image = to_qimage(to_display(picture.pixels, picture.value_range))
+    picture = load(sample, finite=False)
+    image = to_qimage(to_display(picture.pixels, None))
     pixels = None if picture.pixels.dtype == np.uint8 else picture.pixels
     size = (image.height(), image.width())
-    return Shown(sample.key, size, _pyramid(image), pixels, None if mask is None else _outline(Sample(mask), size))
+    return Shown(sample.key, size, _pyramid(image), pixels, None if mask is None else _outline(mask, size))
 
 
 def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
@@ -127,11 +129,10 @@ def _pyramid(image: QImage) -> tuple[QImage, ...]:
     return tuple(levels)
 
 
-def _outline(mask: Sample, size: tuple[int, int]) -> NDArray[np.float32]:
-    pixels = load(mask).pixels
-    values = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-    step = max(1, -(-max(values.shape) // OVERLAY_EDGE))
-    small = (values[::step, ::step] > 0).astype(np.float32)
+def _outline(mask: Path, size: tuple[int, int]) -> NDArray[np.float32]:
+    drawn = load_mask(mask, size)
+    step = max(1, -(-max(size) // OVERLAY_EDGE))
+    small = drawn[::step, ::step].astype(np.float32)
     return _to_picture(segments(np.pad(small, 1), 0.5) - 1, small.shape, size)
 
 

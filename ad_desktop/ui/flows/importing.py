@@ -1,0 +1,124 @@
+"""From dropped paths to items: folders are read in the background, their layout decides the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, find_mvtec
+from ad_desktop.data.folders import scan
+from ad_desktop.data.samples import Failure, Label
+from ad_desktop.jobs import Job, JobRunner, LaneName
+from ad_desktop.task import Task
+from ad_desktop.ui.commands import Edits
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.problems import ProblemList
+
+MODEL_SUFFIX = ".safetensors"
+
+
+@dataclass
+class Found:
+    """What was found under some paths; ``unclear`` are those whose label the user must tell."""
+
+    items: list[Item] = field(default_factory=list)
+    unclear: list[Item] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class ImportFlow(QObject):
+    """Adds what is dropped or chosen; ``unclear`` asks for a label, ``model_given`` passes a model file on."""
+
+    added = Signal(list)
+    unclear = Signal(list, str)
+    model_given = Signal(Path)
+
+    def __init__(self, runner: JobRunner, edits: Edits, problems: ProblemList, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._edits = edits
+        self._problems = problems
+
+    def open(self, paths: Sequence[Path], label: Label | None = None) -> Job | None:
+        """Add pictures and folders (all as ``label`` if it is given); the job, or None where only models were given."""
+        models = [path for path in paths if path.suffix.lower() == MODEL_SUFFIX]
+        for path in models[:1]:
+            self.model_given.emit(path)
+        rest = [path for path in paths if path not in models]
+        if not rest:
+            return None
+        job = self._runner.submit("Reading folders", lambda task: find(rest, label, task), LaneName.FILES)
+        job.succeeded.connect(lambda found: self._take(found, rest))
+        job.failed.connect(lambda error: self._problems.error("Adding pictures", error))
+        return job
+
+    def _take(self, found: Found, paths: Sequence[Path]) -> None:
+        self._problems.failures(found.failures)
+        self._problems.notes("Adding pictures", found.notes)
+        added = self._edits.add(found.items)
+        new = {item.key for item in added}
+        unclear = [item for item in found.unclear if item.key in new]
+        if added:
+            self.added.emit(added)
+        elif not found.failures:
+            what = "These pictures are in the library already." if found.items else "No pictures were found."
+            self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])
+        if unclear:
+            self.unclear.emit(unclear, paths[0].name if len(paths) == 1 and paths[0].is_dir() else "")
+
+
+def find(paths: Sequence[Path], label: Label | None, task: Task) -> Found:
+    """Look through paths; runs off the main thread."""
+    found = Found()
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        dataset = find_mvtec(path, task) if label is None else None
+        if dataset is not None:
+            _add_dataset(found, dataset)
+        else:
+            _add_scan(found, [path], _label_of(path) if label is None else label)
+    if files:
+        _add_scan(found, files, label)
+    return found
+
+
+def _label_of(folder: Path) -> Label | None:
+    return Label.NORMAL if folder.name.casefold() in NORMAL_NAMES else None
+
+
+def _add_scan(found: Found, paths: list[Path], label: Label | None) -> None:
+    result = scan(paths)
+    root = paths[0].parent if paths[0].is_dir() else None
+    items = [Item.of(s, label or Label.TO_CHECK, _folder(s.path, root)) for s in result.samples]
+    found.items += items
+    if label is None:
+        found.unclear += items
+    found.failures += result.failures
+
+
+def _add_dataset(found: Found, dataset: MvtecDataset) -> None:
+    root = dataset.folder.parent
+    found.items += [Item.of(sample, Label.NORMAL, _folder(sample.path, root)) for sample in dataset.normal]
+    found.items += [
+        Item.of(t.sample, Label.TO_CHECK, _folder(t.sample.path, root), t.defect or "", t.mask) for t in dataset.test
+    ]
+    found.failures += dataset.failures
+    found.notes.append(
+        f"{dataset.folder.name} is laid out as a data set: {len(dataset.normal):,} normal pictures to learn from, "
+        f"{len(dataset.test):,} to check" + (", known defects outlined." if dataset.has_masks else ".")
+    )
+
+
+def _folder(path: Path, root: Path | None) -> str:
+    """The text under an item's name: its folder as seen from where the user took it."""
+    parent = path.parent
+    if root is not None and parent.is_relative_to(root):
+        return parent.relative_to(root).as_posix()
+    return parent.name

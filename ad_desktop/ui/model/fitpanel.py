@@ -1,0 +1,157 @@
+"""The foot of the model dock: Fit, its progress, and what went wrong."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from ad_desktop.data.samples import Label
+from ad_desktop.jobs import Job
+from ad_desktop.task import Progress
+from ad_desktop.ui.flows.fitting import FitFlow
+from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.model.section import DimLabel, Notice
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.theme import Theme
+
+_FEWEST = 2
+
+
+class FitPanel(QWidget):
+    """``fit_asked`` and ``update_asked`` are for the window to act on."""
+
+    fit_asked = Signal()
+
+    def __init__(
+        self, session: Session, flow: FitFlow, icons: Icons, theme: Theme, fit: QAction, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._flow = flow
+        self._fit = fit
+        self.error = Notice(icons, theme, "alert-circle-outline", "anomalous")
+        self.stale = Notice(icons, theme, "update", "accent")
+        self.update_button = QPushButton("Update the model")
+        self.update_button.setToolTip("Takes the changes in without reading the other pictures again")
+        self.update_button.clicked.connect(flow.update)
+        self.stale.column.addWidget(self.update_button)
+        self.button = QPushButton("Fit")
+        self.button.setObjectName("primary")
+        self.button.setMinimumHeight(34)
+        self.button.clicked.connect(fit.trigger)
+        self.reason = DimLabel(theme)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.message = DimLabel(theme)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(self._cancel)
+        self._build()
+        flow.started.connect(self._start)
+        flow.ended.connect(self._end)
+        flow.failed.connect(self.error.say)
+        fit.changed.connect(self._follow)
+        for signal in (session.items_changed, session.labels_changed, session.model_changed):
+            signal.connect(self._follow)
+        self._follow()
+
+    def _build(self) -> None:
+        idle = QWidget()
+        column = QVBoxLayout(idle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.button)
+        column.addWidget(self.reason)
+        busy = QWidget()
+        line = QVBoxLayout(busy)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(6)
+        line.addWidget(self.bar)
+        row = QHBoxLayout()
+        row.addWidget(self.message, 1)
+        row.addWidget(self.cancel)
+        line.addLayout(row)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(idle)
+        self.pages.addWidget(busy)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 10)
+        layout.setSpacing(8)
+        layout.addWidget(self.error)
+        layout.addWidget(self.stale)
+        layout.addWidget(self.pages)
+
+    def fit_reason(self) -> str:
+        """Why Fit is not possible, or empty."""
+        normal = self._session.counts()[Label.NORMAL]
+        if normal >= _FEWEST:
+            return ""
+        if not self._session.items:
+            return "Add good pictures first: at least two, better twenty or more."
+        if normal == 1:
+            return "One picture is labelled normal: at least two are needed."
+        return "Label the good pictures as normal first (key N): at least two are needed."
+
+    def _follow(self) -> None:
+        normal = self._session.counts()[Label.NORMAL]
+        reason = self.fit_reason()
+        possible = not reason and self._flow.job is None
+        if self._fit.isEnabled() != possible:
+            self._fit.setEnabled(possible)
+        self.button.setEnabled(possible)
+        self.button.setText(f"Fit on {normal:,} normal pictures" if normal >= _FEWEST else "Fit")
+        self.reason.setText(reason)
+        self.reason.setVisible(bool(reason))
+        add, remove = self._flow.changes()
+        changes = [f"{len(add):,} normal added"] * bool(add) + [f"{len(remove):,} removed"] * bool(remove)
+        busy = self._flow.job is not None
+        self.stale.say(f"Since the fit: {', '.join(changes)}." if changes and not busy else "")
+
+    def _start(self, job: Job) -> None:
+        self.error.say("")
+        self.cancel.setEnabled(True)
+        self.cancel.setText("Cancel")
+        self.message.setText(job.title)
+        self.bar.setRange(0, 0)
+        self.pages.setCurrentIndex(1)
+        job.progressed.connect(self._progress)
+        self._follow()
+
+    def _progress(self, progress: Progress) -> None:
+        show_progress(self.bar, progress)
+        text = progress_text(progress)
+        if text:
+            self.message.setText(text)
+
+    def _cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        self.cancel.setText("Stopping…")
+        self._flow.cancel()
+
+    def _end(self) -> None:
+        self.pages.setCurrentIndex(0)
+        self._follow()
+
+
+def show_progress(bar: QProgressBar, progress: Progress) -> None:
+    """Set a bar; it runs to and fro where the total is not known."""
+    bar.setRange(0, progress.total)
+    bar.setValue(progress.done)
+
+
+def progress_text(progress: Progress) -> str:
+    """Phase, count and time left, such as ``Reading · 12 of 700 · 20 s left``."""
+    parts = [progress.message] if progress.message else []
+    if progress.total:
+        parts.append(f"{progress.done:,} of {progress.total:,}")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time span in the unit that fits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

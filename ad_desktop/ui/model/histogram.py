@@ -1,0 +1,95 @@
+"""Held-out scores of the normal pictures against the checked ones, with the threshold as a line to drag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
+
+from ad_desktop.ui.theme import Theme
+
+_BINS = 40
+
+
+class ScoreHistogram(pyqtgraph.PlotWidget):
+    """``threshold_moved`` carries the score under the line while it is dragged."""
+
+    threshold_moved = Signal(float)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent, viewBox=pyqtgraph.ViewBox(enableMenu=False, enableMouse=False))
+        self._theme = theme
+        self._normal: NDArray[np.float64] = np.empty(0)
+        self._checked: list[NDArray[np.float64]] = [np.empty(0), np.empty(0)]
+        self._bars = [pyqtgraph.BarGraphItem(x=[0], height=[0], width=1) for _ in range(3)]
+        for bar in self._bars:
+            self.addItem(bar)
+        self.line = pyqtgraph.InfiniteLine(movable=True, angle=90)
+        self.line.setZValue(10)
+        self.line.sigDragged.connect(lambda line: self.threshold_moved.emit(float(line.value())))
+        self.addItem(self.line)
+        self.setAccessibleName("Histogram of scores")
+        self.setToolTip("Held-out scores of the normal pictures, and scores of the checked ones. Drag the line.")
+        self.setFrameShape(self.Shape.NoFrame)
+        self.hideButtons()
+        self.setFixedHeight(150)
+        item = self.getPlotItem()
+        item.hideAxis("left")
+        item.setContentsMargins(0, 2, 0, 0)
+        theme.changed.connect(self._paint_all)
+        self._paint_all()
+
+    def set_scores(self, normal: Sequence[float], to_check: Sequence[float], anomalous: Sequence[float]) -> None:
+        """Show other scores."""
+        self._normal = np.asarray(normal, np.float64)
+        self._checked = [np.asarray(to_check, np.float64), np.asarray(anomalous, np.float64)]
+        self._draw()
+
+    def set_threshold(self, value: float) -> None:
+        """Move the line; emits nothing."""
+        self.line.setVisible(np.isfinite(value))
+        if np.isfinite(value):
+            self.line.setValue(value)
+
+    def _draw(self) -> None:
+        scores = np.concatenate([self._normal, *self._checked])
+        scores = scores[np.isfinite(scores)]
+        if not len(scores):
+            return
+        low, high = float(scores.min()), float(scores.max())
+        # A few extreme defects must not squeeze all else into two bars: what lies beyond goes into the last bar.
+        if len(scores) > 20:
+            high = min(high, float(np.quantile(scores, 0.5) + 6 * (np.quantile(scores, 0.9) - low) / 1.5))
+        high = max(high, low + 1e-6)
+        edges = np.linspace(low, high, _BINS + 1)
+        counts = [np.histogram(np.clip(s, low, high), edges)[0] for s in (self._normal, *self._checked)]
+        # Both sets have a scale of their own: their sizes say nothing.
+        normal_top = max(int(counts[0].max()), 1)
+        checked_top = max(int((counts[1] + counts[2]).max()), 1)
+        heights = [counts[0] / normal_top, counts[1] / checked_top, counts[2] / checked_top]
+        width = edges[1] - edges[0]
+        x = edges[:-1] + width / 2
+        self._bars[0].setOpts(x=x, height=heights[0], y0=np.zeros(_BINS), width=width * 0.92)
+        self._bars[1].setOpts(x=x, height=-heights[1], y0=np.zeros(_BINS), width=width * 0.92)
+        self._bars[2].setOpts(x=x, height=-heights[2], y0=-heights[1], width=width * 0.92)
+        span = high - low
+        self.setRange(QRectF(low - 0.03 * span, -1.05, 1.06 * span, 2.1), padding=0)
+        self.line.setBounds((low - 0.02 * span, high + 0.02 * span))
+
+    def _paint_all(self) -> None:
+        colours = self._theme.colours
+        self.setBackground(None)
+        axis = self.getPlotItem().getAxis("bottom")
+        axis.setPen(QColor(colours.line))
+        axis.setTextPen(QColor(colours.dim))
+        axis.setStyle(tickLength=4)
+        for bar, colour in zip(self._bars, (colours.normal, colours.to_check, colours.anomalous), strict=True):
+            bar.setOpts(brush=QColor(colour), pen=pyqtgraph.mkPen(None))
+        self.line.setPen(pyqtgraph.mkPen(colours.text, width=2))
+        self.line.setHoverPen(pyqtgraph.mkPen(colours.accent, width=3))
+        self.line.setCursor(Qt.CursorShape.SizeHorCursor)

@@ -117,7 +117,7 @@ def ordered_keys(values: NDArray[np.float32]) -> Keys:
     """Integers in the same order as the finite float32 ``values``, equal exactly where the values are equal."""
     # Adding zero turns −0 into +0. The bits of a float count upwards with its magnitude, so a positive
     # value needs its sign bit set, and a negative one all bits turned over.
-    bits = (values + np.float32(0)).view(np.int32)
+    bits = (values.astype(np.float32, copy=False) + np.float32(0)).view(np.int32)
     flips = (bits >> 31) | np.int32(-(2**31))
     return (bits ^ flips).view(np.uint32)
 

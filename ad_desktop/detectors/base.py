@@ -105,6 +105,10 @@ class Detector(ABC):
     def load(self, task: Task) -> None:
         """Make the network ready (weights, engine); ``WeightsError`` if it cannot be. Idempotent."""
 
+    def survey(self, samples: Sequence[Sample], task: Task) -> None:
+        """Look at the normal samples before a fit, to settle what ``prepare`` needs (such as the value range)."""
+        return
+
     @abstractmethod
     def prepare(self, sample: Sample) -> Prepared:
         """Decode and resize one sample; ``InputError`` if it cannot be used."""

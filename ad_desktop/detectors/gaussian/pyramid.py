@@ -1,0 +1,123 @@
+"""The anomaly map of Gaussian-AD: a local Gaussian per level on its own grid, and one on a coarse grid of all levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.detectors.gaussian.cells import CellGaussian
+from ad_desktop.detectors.gaussian.layout import Layout
+from ad_desktop.detectors.gaussian.standardise import CellStandard
+from ad_desktop.detectors.rows import RowStore
+from ad_desktop.detectors.upsample import upsample
+from ad_desktop.task import Task
+
+BLOCK = 16
+Distances = list[NDArray[np.float32]]
+
+
+class LocalPyramid:
+    """Local Gaussians over the fine grid of every level and over one coarse grid that sees all levels together.
+
+    Fine grids localise; the coarse one sees differences that single cells hide, such as uneven
+    brightness. Each part's distances are standardised by held-out normal ones and the parts' mean is the map.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.gaussians = [CellGaussian(shape.side**2, shape.channels) for shape in layout.levels]
+        self.gaussians.append(CellGaussian(layout.coarse**2, layout.pooled))
+        self.standards: list[CellStandard] = []
+
+    @property
+    def side(self) -> int:
+        """Side of the map's grid."""
+        return max(shape.side for shape in self.layout.levels)
+
+    def parts(self, rows: NDArray[np.float16]) -> list[NDArray[np.float32]]:
+        """Cells (n, P, d) of every Gaussian from rows of local features (n, row)."""
+        fine = [self.layout.fine(rows, index) for index in range(len(self.layout.levels))]
+        return [*fine, self.layout.all_coarse(fine)]
+
+    def add(self, row: NDArray[np.float16]) -> None:
+        """Let one sample's row join."""
+        for gaussian, cells in zip(self.gaussians, self.parts(row[None]), strict=True):
+            gaussian.add(cells[0])
+
+    def remove(self, row: NDArray[np.float16]) -> None:
+        """Let one sample's row leave."""
+        for gaussian, cells in zip(self.gaussians, self.parts(row[None]), strict=True):
+            gaussian.remove(cells[0])
+
+    def factorise(self) -> None:
+        """Make every Gaussian ready to measure distances."""
+        for gaussian in self.gaussians:
+            gaussian.factorise()
+
+    def distances(self, rows: NDArray[np.float16]) -> Distances:
+        """Mahalanobis distances (n, P) of every Gaussian for rows (n, row)."""
+        return [g.distances(cells) for g, cells in zip(self.gaussians, self.parts(rows), strict=True)]
+
+    def held_out(self, store: RowStore, groups: Sequence[int], task: Task) -> Distances:
+        """Distances (n, P) of every Gaussian for its own samples, each with its whole group left out."""
+        found = [np.empty((len(store), len(g.means)), np.float32) for g in self.gaussians]
+        numbers = np.asarray(groups)
+        done = 0
+        for group in np.unique(numbers):
+            members = np.flatnonzero(numbers == group)
+            cells = self.parts(store.take(members.tolist()))
+            for array, gaussian, part in zip(found, self.gaussians, cells, strict=True):
+                array[members] = gaussian.held_out(part)
+            done += len(members)
+            task.report("Scoring normal pictures that the model has not seen", done, len(store))
+        return found
+
+    def standardise(self, held_out: Distances, groups: Sequence[int]) -> NDArray[np.float32]:
+        """Learn every cell's usual distance from held-out ones (n, P); returns the held-out z-grids (n, S, S)."""
+        self.standards = [CellStandard.fit(distances) for distances in held_out]
+        scores = [CellStandard.held_out(distances, groups) for distances in held_out]
+        return self._merge(scores)
+
+    def z_grid(self, distances: Distances) -> NDArray[np.float32]:
+        """Map (n, S, S) of standardised distances: 0 is usual, 1 is a standard deviation above."""
+        return self._merge([s.apply(d) for s, d in zip(self.standards, distances, strict=True)])
+
+    def raw_grid(self, distances: Distances) -> NDArray[np.float32]:
+        """Map (n, S, S) of plain distances, each part in units of its own overall spread."""
+        return self._merge([d / s.spread for s, d in zip(self.standards, distances, strict=True)])
+
+    def _merge(self, parts: Distances) -> NDArray[np.float32]:
+        """Mean of the parts' grids, (n, P) each, brought to the finest one."""
+        side = self.side
+        total: NDArray[np.float32] = np.zeros((len(parts[0]), side, side), np.float32)
+        for part in parts:
+            own = int(np.sqrt(part.shape[1]))
+            for index, grid in enumerate(part.reshape(-1, own, own)):
+                total[index] += grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
+        return total / np.float32(len(parts))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Named arrays: every Gaussian's statistics, and the held-out usual distances."""
+        tensors: dict[str, NDArray[Any]] = {}
+        for index, gaussian in enumerate(self.gaussians):
+            tensors[f"local.{index}.means"] = gaussian.means
+            tensors[f"local.{index}.scatter"] = gaussian.scatter
+        for index, standard in enumerate(self.standards):
+            tensors[f"local.{index}.usual"] = np.stack([standard.mean, standard.deviation])
+            tensors[f"local.{index}.spread"] = np.array([standard.spread], np.float32)
+        return tensors
+
+    def restore(self, tensors: dict[str, NDArray[Any]], n: int) -> None:
+        """Take back what ``state`` gave, for ``n`` samples; ``KeyError`` or ``ValueError`` if it does not fit."""
+        self.standards = []
+        for index, gaussian in enumerate(self.gaussians):
+            means, scatter = tensors[f"local.{index}.means"], tensors[f"local.{index}.scatter"]
+            if means.shape != gaussian.means.shape or scatter.shape != gaussian.scatter.shape:
+                raise ValueError(f"local.{index} has the shape {means.shape}, not {gaussian.means.shape}")
+            gaussian.n, gaussian.means, gaussian.scatter = n, means.copy(), scatter.copy()
+            mean, deviation = tensors[f"local.{index}.usual"]
+            self.standards.append(CellStandard(mean, deviation, float(tensors[f"local.{index}.spread"][0])))
+        self.factorise()

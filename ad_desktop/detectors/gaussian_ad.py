@@ -1,0 +1,335 @@
+"""Gaussian-AD: multivariate Gaussians on the features of a pretrained network.
+
+Source: Rippel, Mertens, Merhof, *Modeling the Distribution of Normal Data in Pre-Trained Deep
+Features for Anomaly Detection* (ICPR 2020, arXiv 2005.14140), for the image scores; the anomaly
+map is a local Gaussian on the same features, after PaDiM (arXiv 2011.08785).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ad_desktop.data.images import load, suggest_range
+from ad_desktop.data.intensity import resize_square
+from ad_desktop.data.samples import Sample
+from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.gaussian.augment import augmented
+from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
+from ad_desktop.detectors.gaussian.pooled import Reduction
+from ad_desktop.detectors.gaussian.pyramid import BLOCK, LocalPyramid
+from ad_desktop.detectors.gaussian.scores import RULES, ImageScore, top_mean
+from ad_desktop.detectors.gaussian.standardise import ScoreStandard
+from ad_desktop.detectors.nets.backbones import backbone_names, find_backbone
+from ad_desktop.detectors.nets.engines import ENGINES, Engine, make_engine
+from ad_desktop.detectors.nets.weights import Weights, find_weights
+from ad_desktop.detectors.params import param
+from ad_desktop.detectors.rows import RowStore
+from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.task import Task
+
+MAX_FOLDS = 20
+SMOOTHING = 0.25
+"""Blur of the map, in cells of its grid: enough to hide the cells' edges, too little to spread a defect."""
+
+
+@dataclass(frozen=True)
+class GaussianADParams:
+    """Parameters of Gaussian-AD."""
+
+    backbone: str = param(
+        "efficientnet-lite0", "Pretrained network whose features are compared", choices=backbone_names()
+    )
+    weights: str = param("", "File with the network's weights; empty: the installed or cached ones", path=True)
+    image_size: int = param(
+        0, "Side of the square that pictures are resized to, in pixels; 0: the network's own", minimum=0, maximum=2048
+    )
+    levels: tuple[int, ...] = param(
+        (4, 5, 6, 7), "Levels of the network whose features are used: early ones see texture, late ones shape",
+        minimum=1, maximum=9,
+    )  # fmt: skip
+    score: str = param(
+        "local+global",
+        "How a picture's score is made: the map's highest cells and the distance of the whole picture, either alone, "
+        "or the paper's sum of distances over levels, plain or standardised",
+        label="Image score", choices=RULES,
+    )  # fmt: skip
+    map: str = param(
+        "z", "Anomaly map in standard deviations of normal pictures at that place (z), or in plain distances (raw)",
+        label="Anomaly map", choices=("z", "raw"),
+    )  # fmt: skip
+    reduction: str = param(
+        "none", "Keep the leading (pca) or the trailing (npca) principal components for the distance of the whole picture",
+        choices=("none", "pca", "npca"), advanced=True,
+    )  # fmt: skip
+    variance: float = param(
+        0.99, "Share of the variance at which principal components are cut", minimum=0.0, maximum=1.0, advanced=True
+    )
+    augmentations: int = param(
+        0, "Augmented copies of every normal picture for the distance of the whole picture (the paper uses 100)",
+        minimum=0, maximum=200, advanced=True,
+    )  # fmt: skip
+    value_range: str = param(
+        "auto", "Black and white of 16-bit and float pictures, as LOW,HIGH; auto: found from the normal pictures. "
+        "8-bit pictures keep 0,255",
+        advanced=True,
+    )  # fmt: skip
+    engine: str = param("auto", "What runs the network: onnxruntime is the faster one on a CPU", choices=ENGINES, advanced=True)
+    mixed_precision: bool = param(
+        False, "Half precision on a GPU: faster, scores differ in the third digit", advanced=True
+    )
+
+
+class GaussianAD(Detector):
+    """Gaussian-AD on whole pictures, with a map from local Gaussians."""
+
+    name = "gaussian-ad"
+    title = "Gaussian-AD"
+    summary = "Compares pretrained features with the Gaussian they have on normal pictures. Fits in seconds."
+    Params = GaussianADParams
+
+    def __init__(self, params: GaussianADParams | None = None, device: str = "auto") -> None:
+        super().__init__(params, device)
+        self.params: GaussianADParams
+        self.backbone = find_backbone(self.params.backbone)
+        self.side = self.params.image_size or self.backbone.side
+        self.levels = tuple(sorted(self.params.levels))
+        self.backbone.check(self.levels, self.side)
+        shapes = [self.backbone.levels[level - 1] for level in self.levels]
+        sides = [min(shape.side(self.side), 16) for shape in shapes]
+        self.layout = Layout([LevelShape(s.channels, side) for s, side in zip(shapes, sides, strict=True)])
+        self.value_range_ = _parse_range(self.params.value_range)
+        self._engine: Engine | None = None
+        self._weights: Weights | None = None
+        self._expected_hash = ""
+        self._reset()
+
+    def _reset(self) -> None:
+        self.keys_: list[str] = []
+        self.sha256_: list[str] = []
+        self.sizes_: list[tuple[int, int]] = []
+        self.pooled_: list[Array] = []
+        self.rows_ = RowStore((self.layout.row,), "<f2")
+        self.pyramid_ = LocalPyramid(self.layout)
+        ends = np.cumsum([0, *(shape.channels for shape in self.layout.levels)])
+        names = [f"level {level}" for level in self.levels]
+        slices = {name: slice(int(a), int(b)) for name, a, b in zip(names, ends[:-1], ends[1:], strict=True)}
+        reduction = Reduction(self.params.reduction, self.params.variance)
+        self.image_score_ = ImageScore(self.params.score, slices, reduction, 1 + self.params.augmentations)
+
+    def load(self, task: Task) -> None:
+        """Find the weights, check them against the fitted model's, and make the engine."""
+        if self._engine is not None:
+            return
+        task.report("Preparing the network")
+        weights = find_weights(self.backbone, self.params.weights, task)
+        if self._expected_hash and weights.sha256 != self._expected_hash:
+            raise ModelFileError(
+                f"The model was fitted with other weights of {self.backbone.name} (SHA-256 {self._expected_hash[:12]}…) "
+                f"than {weights.path} (SHA-256 {weights.sha256[:12]}…). Its scores would be wrong: fit again, or "
+                "restore the weights it was fitted with."
+            )
+        self._engine = make_engine(
+            self.backbone, weights, self.levels, self.side, self.device, self.params.engine,
+            mixed=self.params.mixed_precision, task=task,
+        )  # fmt: skip
+        self._weights = weights
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that ``load`` made."""
+        if self._engine is None:
+            self.load(Task())
+        assert self._engine is not None  # noqa: S101 - load either sets it or raises
+        return self._engine
+
+    @property
+    def batch_size(self) -> int:
+        """One on the CPU, where larger batches are slower and would change the last digits; the engine's own on a GPU."""
+        return 1 if self.engine.device == "cpu" else self.engine.batch_size
+
+    def survey(self, samples: Sequence[Sample], task: Task) -> None:
+        """Settle the value range of pictures with more than 8 bits."""
+        if self.params.value_range == "auto":
+            self.value_range_ = suggest_range(samples, task)
+            if self.value_range_ is not None:
+                low, high = self.value_range_
+                task.note(f"Pictures with more than 8 bits are read with black at {low:.6g} and white at {high:.6g}.")
+
+    def prepare(self, sample: Sample) -> Prepared:
+        """Decode, and squash to the network's square input."""
+        picture = load(sample, at_least=self.side, hashed=True)
+        pixels = resize_square(picture.pixels, self.side, self.value_range_, sample.path)
+        return Prepared(sample, pixels, picture.size, picture.sha256)
+
+    def fit(self, prepared: Iterable[Prepared], task: Task) -> None:
+        """Collect every normal sample's features and factorise; ``UserError`` below two samples."""
+        self._reset()
+        self.load(task)
+        for item in prepared:
+            self._join(item)
+        self._finish()
+
+    def update(self, add: Iterable[Prepared], remove: Sequence[str], task: Task) -> None:
+        """Let samples leave and join the statistics; the others' pixels are not read."""
+        unknown = sorted(set(remove) - set(self.keys_))
+        if unknown:
+            raise UserError(f"{unknown[0]} is not among the normal pictures of this model.")
+        gone = sorted(self.keys_.index(key) for key in set(remove))
+        added = list(add)
+        if len(self.keys_) - len(gone) + len(added) < 2:
+            raise UserError("At least two normal pictures have to remain.")
+        for index in gone:
+            self.pyramid_.remove(self.rows_.read(index, index + 1)[0])
+        if gone:
+            self.rows_ = self.rows_.without(gone)
+            for column in (self.keys_, self.sha256_, self.sizes_, self.pooled_):
+                column[:] = [value for index, value in enumerate(column) if index not in set(gone)]  # type: ignore[index]
+        for item in added:
+            self._join(item)
+        self._finish()
+
+    def _join(self, item: Prepared) -> None:
+        [features] = self._features([item])
+        pictures = augmented(item.pixels, item.sha256, self.params.augmentations)
+        copies = [self.layout.features(self.engine.run(p[None]))[0].pooled for p in pictures]
+        self.keys_.append(item.sample.key)
+        self.sha256_.append(item.sha256)
+        self.sizes_.append(item.size)
+        self.pooled_.append(np.stack([features.pooled, *copies]))
+        self.rows_.append(features.local)
+        self.pyramid_.add(features.local)
+
+    def _features(self, batch: Sequence[Prepared]) -> list[Features]:
+        return self.layout.features(self.engine.run(np.stack([item.pixels for item in batch])))
+
+    def _finish(self) -> None:
+        if len(self.keys_) < 2:
+            raise UserError("At least two normal pictures are needed for a fit; twenty or more for a useful threshold.")
+        self.pyramid_.factorise()
+        self.image_score_.fit(np.concatenate(self.pooled_), len(self.keys_))
+
+    @property
+    def normal_set(self) -> NormalSet:
+        """The normal samples, in the order they joined."""
+        return NormalSet(tuple(self.keys_), tuple(self.sha256_), tuple(self.sizes_))
+
+    def embeddings(self) -> Array:
+        """Pooled features (n, d), whitened by the fitted Gaussian of all levels together."""
+        return np.stack([rows[0] for rows in self.pooled_])
+
+    def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
+        """Held-out distances of every normal sample, and the standards they give."""
+        distances = self.pyramid_.held_out(self.rows_, groups, task)
+        z = self.pyramid_.standardise(distances, groups)
+        top = top_mean(z)
+        folds = _folds(groups, self.sha256_)
+        scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
+        grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
+        return HeldOut(scores, grids.reshape(len(grids), -1).max(axis=1).astype(np.float64))
+
+    def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """Score prepared pictures."""
+        sizes = [item.size for item in batch]
+        return self._predict(self._features(batch), sizes)
+
+    def rescore(self, features: Sequence[tuple[Features, tuple[int, int]]]) -> list[Prediction]:
+        """Score features seen before with the model as it is now."""
+        found: list[Prediction] = []
+        for start in range(0, len(features), BLOCK):
+            block = features[start : start + BLOCK]
+            found.extend(self._predict([f for f, _ in block], [size for _, size in block]))
+        return found
+
+    def _predict(self, features: Sequence[Features], sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
+        distances = self.pyramid_.distances(np.stack([f.local for f in features]))
+        z = self.pyramid_.z_grid(distances)
+        grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
+        scores, parts = self.image_score_.score(np.stack([f.pooled for f in features]), top_mean(z))
+        return [
+            Prediction(float(score), grid, size, part, (kept, size), SMOOTHING)
+            for score, grid, size, part, kept in zip(scores, grids, sizes, parts, features, strict=True)
+        ]
+
+    def theoretical_threshold(self, fpr: float) -> float | None:
+        """√χ²_d⁻¹(1−fpr) where the score is the distance to a single Gaussian (the paper's rule)."""
+        if self.params.score not in ("global", "sum") or len(self.image_score_.models) != 1:
+            return None
+        from scipy.special import chdtri
+
+        return float(np.sqrt(chdtri(self.image_score_.models[0].dof_, fpr)))
+
+    def state(self) -> State:
+        """Statistics, standards, and what is kept of every normal sample."""
+        standards = {name: [s.mean, s.deviation] for name, s in self.image_score_.standards.items()}
+        tensors: dict[str, Any] = {**self.pyramid_.state(), "pooled": np.stack(self.pooled_), "rows": self.rows_}
+        meta = {
+            "keys": self.keys_, "sha256": self.sha256_, "sizes": self.sizes_,
+            "value_range": self.value_range_, "standards": standards,
+        }  # fmt: skip
+        return State(tensors, {**meta, "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash})
+
+    def restore(self, state: State) -> None:
+        """Take back a state; the network is loaded on first use."""
+        try:
+            self._reset()
+            meta = state.meta
+            self.keys_, self.sha256_ = list(meta["keys"]), list(meta["sha256"])
+            self.sizes_ = [(int(h), int(w)) for h, w in meta["sizes"]]
+            self.value_range_ = tuple(meta["value_range"]) if meta["value_range"] else None
+            self._expected_hash = str(meta["weights_sha256"])
+            pooled, self.rows_ = state.tensors["pooled"], state.tensors["rows"]
+            if len(pooled) != len(self.keys_) or self.rows_.shape != (len(self.keys_), self.layout.row):
+                raise ValueError("the normal set and its features differ in length")
+            self.pooled_ = list(pooled)
+            self.pyramid_.restore(dict(state.tensors), len(self.keys_))
+            self.image_score_.fit(pooled.reshape(-1, pooled.shape[-1]), len(self.keys_))
+            self.image_score_.standards = {name: ScoreStandard(*pair) for name, pair in meta["standards"].items()}
+        except (KeyError, TypeError, ValueError, IndexError, np.linalg.LinAlgError) as error:
+            raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
+
+    def describe(self) -> dict[str, Any]:
+        """Backbone, weights, engine and preprocessing."""
+        return {
+            "backbone": self.backbone.name,
+            "levels": list(self.levels),
+            "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash,
+            "engine": self._engine.name if self._engine else None,
+            "device": self._engine.device if self._engine else None,
+            "preprocessing": {
+                "resize": [self.side, self.side], "interpolation": "bilinear, antialiased",
+                "value_range": self.value_range_ or [0, 255],
+                "mean": list(self.backbone.mean), "std": list(self.backbone.std),
+            },
+            "params": asdict(self.params),
+        }  # fmt: skip
+
+
+def _parse_range(text: str) -> tuple[float, float] | None:
+    if text == "auto":
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"value_range={text}: give two numbers such as 0,4095, or auto.") from None
+    if not np.isfinite([low, high]).all() or low >= high:
+        raise UserError(f"value_range={text}: the first number has to be below the second.")
+    return low, high
+
+
+def _folds(groups: Sequence[int], sha256: Sequence[str]) -> list[int]:
+    """One fold per group, or at most ``MAX_FOLDS`` of them, told by the group's smallest hash.
+
+    By content and not by place, so that a fit does not depend on the order of its samples.
+    """
+    if len(set(groups)) <= MAX_FOLDS:
+        return list(groups)
+    smallest: dict[int, str] = {}
+    for group, digest in zip(groups, sha256, strict=True):
+        smallest[group] = min(smallest.get(group, digest), digest)
+    fold = {g: int(hashlib.sha256(d.encode()).hexdigest()[:8], 16) % MAX_FOLDS for g, d in smallest.items()}
+    return [fold[group] for group in groups]

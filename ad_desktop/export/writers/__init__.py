@@ -1,0 +1,1 @@
+"""One kind of export per file; each holds an ``EXPORTER``."""

@@ -99,10 +99,10 @@ class JobRunner(QObject):
         deadline = time.monotonic() + timeout
         for lane in self._lanes.values():
             lane.close()
-        ended = all([lane.join(deadline) for lane in self._lanes.values()])
+        ended = [lane.join(deadline) for lane in self._lanes.values()]
         self._drain()
         self._timer.stop()
-        return ended
+        return all(ended)
 
     def _start(self, job: Job, call: Callable[[Job], Any], lane: LaneName) -> Job:
         self._active.append(job)

@@ -83,7 +83,7 @@ class ProblemList(QObject):
 
     def _add(self, lines: list[tuple[Level, str, str]]) -> None:
         if lines:
-            now = datetime.now().strftime("%H:%M:%S")  # noqa: DTZ005 - the user's own clock
+            now = datetime.now().strftime("%H:%M:%S")
             self.problems += [Problem(level, subject, text, now) for level, subject, text in lines]
             del self.problems[:-_KEPT]
             self.changed.emit()

@@ -72,4 +72,3 @@ class ExportFlow(QObject):
         failures: list[Failure] = list(outcome.failures)
         self._problems.failures(failures)
         self.exported.emit(request, len(outcome.files))
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.data.samples import Failure, Label
 from ad_desktop.jobs import Job, JobRunner, Publish
@@ -15,7 +15,9 @@ from ad_desktop.workflows.predict import predict
 
 
 class PredictFlow(QObject):
-    """Runs one prediction job at a time over all items that wait."""
+    """Runs one prediction job at a time over all items that wait; ``emptied`` comes when none is left."""
+
+    emptied = Signal()
 
     def __init__(
         self, runner: JobRunner, session: Session, problems: ProblemList, parent: QObject | None = None
@@ -66,6 +68,7 @@ class PredictFlow(QObject):
             return
         items = self.missing()
         if not items:
+            self.emptied.emit()
             return
         samples = [item.sample for item in items]
 

@@ -142,9 +142,7 @@ class RowDelegate(QStyledItemDelegate):
         paint_pill(painter, rect, text, QColor(colour), QColor(colours.base), option.fontMetrics)  # type: ignore[attr-defined]
 
 
-def paint_pill(
-    painter: QPainter, rect: QRect, text: str, colour: QColor, base: QColor, metrics: QFontMetrics
-) -> None:
+def paint_pill(painter: QPainter, rect: QRect, text: str, colour: QColor, base: QColor, metrics: QFontMetrics) -> None:
     """A word on a rounded ground of its own colour, at the left of ``rect``."""
     width = min(metrics.horizontalAdvance(text) + 16, rect.width())
     height = metrics.height() + 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView, QWidget
 
 from ad_desktop.ui.items import Item
@@ -20,6 +20,7 @@ class LibraryView(QTreeView):
     """Shows ``LibraryRows``; its current row is the session's current item."""
 
     items_selected = Signal()
+    bare = Signal(bool)
 
     def __init__(
         self, session: Session, rows: LibraryRows, delegate: RowDelegate, theme: Theme, parent: QWidget | None = None
@@ -73,6 +74,12 @@ class LibraryView(QTreeView):
             target = min(max(now + by, 0), count - 1) if now >= 0 else 0
             self.setCurrentIndex(self._rows.index(target, 0))
 
+    def select_first(self) -> None:
+        """Make the first row current."""
+        if self._rows.rows:
+            self.setCurrentIndex(self._rows.index(0, 0))
+            self.scrollToTop()
+
     def neighbours(self) -> list[Item]:
         """The items after and before the current one."""
         now = self._rows.index_of(self._session.current).row()
@@ -84,6 +91,20 @@ class LibraryView(QTreeView):
         item = self._rows.item(current)
         if item is not None and not self._resetting:
             self._session.set_current(item)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.modifiers():
+            if not event.isAutoRepeat():
+                self.bare.emit(True)
+            return
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space:
+            if not event.isAutoRepeat():
+                self.bare.emit(False)
+            return
+        super().keyReleaseEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -64,9 +64,7 @@ class DimLabel(QLabel):
 class Notice(QFrame):
     """An icon and a text on a tinted ground: something to know, or what went wrong."""
 
-    def __init__(
-        self, icons: Icons, theme: Theme, icon: str = "information-outline", colour: str = "accent"
-    ) -> None:
+    def __init__(self, icons: Icons, theme: Theme, icon: str = "information-outline", colour: str = "accent") -> None:
         super().__init__()
         self._theme = theme
         self._icons = icons

@@ -59,18 +59,16 @@ class FitSettings(QWidget):
         self.groups_help = DimLabel(theme)
         for box in (self.detector, self.device, self.groups):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.form: ParamForm | None = None
+        self.form = self._make_form()
         self._build()
         self.detector.currentIndexChanged.connect(self._choose_detector)
         self.device.currentIndexChanged.connect(self.changed)
         self.groups.currentIndexChanged.connect(self._choose_groups)
         self.groups_text.textChanged.connect(self.changed)
-        self._choose_detector()
         self._choose_groups()
 
     def options(self, fpr: float) -> FitOptions:
         """What is set; ``UserError`` where something is not allowed or missing."""
-        assert self.form is not None
         spec = _GROUPS[self.groups.currentIndex()][1]
         text = self.groups_text.text().strip()
         if spec in ("regex:", "csv") and not text:
@@ -103,6 +101,7 @@ class FitSettings(QWidget):
         self._column.addWidget(self.detector)
         self._column.addWidget(self.summary)
         self._form_place = QVBoxLayout()
+        self._form_place.addWidget(self.form)
         self._column.addLayout(self._form_place)
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -114,14 +113,17 @@ class FitSettings(QWidget):
         self._column.addWidget(self.groups_text)
         self._column.addWidget(self.groups_help)
 
-    def _choose_detector(self) -> None:
+    def _make_form(self) -> ParamForm:
         cls = self._detectors[self.detector.currentData()]
         self.summary.setText(cls.summary)
-        if self.form is not None:
-            self._form_place.removeWidget(self.form)
-            self.form.deleteLater()
-        self.form = ParamForm(cls.Params, self._icons, self._theme)
-        self.form.changed.connect(self.changed)
+        form = ParamForm(cls.Params, self._icons, self._theme)
+        form.changed.connect(self.changed)
+        return form
+
+    def _choose_detector(self) -> None:
+        self._form_place.removeWidget(self.form)
+        self.form.deleteLater()
+        self.form = self._make_form()
         self._form_place.addWidget(self.form)
         self.changed.emit()
 

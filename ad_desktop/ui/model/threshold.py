@@ -107,7 +107,9 @@ class ThresholdPanel(QWidget):
         self._count()
 
     def _count(self) -> None:
-        items = [item for item in self._session.items.values() if item.label is not Label.NORMAL and item.score is not None]
+        items = [
+            item for item in self._session.items.values() if item.label is not Label.NORMAL and item.score is not None
+        ]
         above = sum(self._session.verdict(item) is Verdict.ANOMALOUS for item in items)
         self.flagged.setText(f"{above:,} of {len(items):,} checked above" if items else "")
 
@@ -147,8 +149,9 @@ def _promise(threshold: Threshold) -> str:
 def _extrapolation(threshold: Threshold) -> str:
     if threshold.rule != "extrapolated":
         return ""
+    kind = "groups" if threshold.groups != threshold.n else "pictures"
     return (
-        f"Extrapolated: {threshold.groups:,} normal {'groups' if threshold.groups != threshold.n else 'pictures'} vouch "
+        f"Extrapolated: {threshold.groups:,} normal {kind} vouch "
         f"for rates down to {_percent(threshold.smallest)}. Add normal pictures for a firmer threshold."
     )
 

@@ -15,6 +15,7 @@ from ad_desktop.data.datasets import load_mask
 from ad_desktop.data.images import load, to_display
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Prediction
+from ad_desktop.detectors.upsample import upsample
 from ad_desktop.ui.viewer.contour import segments
 
 OVERLAY_EDGE = 1024
@@ -103,10 +104,11 @@ def make_shown(sample: Sample, mask: Path | None = None) -> Shown:
 
 def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
     """Turn an anomaly map into codes."""
-    full = prediction.anomaly_map
-    step = max(1, -(-max(full.shape) // OVERLAY_EDGE))
-    values = np.ascontiguousarray(full[::step, ::step])
-    return Overlay(key, (full.shape[0], full.shape[1]), scale.codes(values), values)
+    height, width = prediction.size
+    step = max(1.0, max(height, width) / OVERLAY_EDGE)
+    small = (max(1, round(height / step)), max(1, round(width / step)))
+    values = np.ascontiguousarray(upsample(prediction.grid, small, prediction.smoothing), dtype=np.float32)
+    return Overlay(key, (height, width), scale.codes(values), values)
 
 
 def to_qimage(display: NDArray[np.uint8]) -> QImage:

@@ -1,0 +1,116 @@
+"""The window's composition root: application, settings, runner, session, window."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+import platformdirs
+import pyqtgraph
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtWidgets import QApplication
+
+from ad_desktop.detectors.registry import detectors
+from ad_desktop.jobs import JobRunner
+from ad_desktop.resources import resource
+from ad_desktop.ui.main_window import MainWindow
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.style import StyleSheet
+from ad_desktop.ui.theme import Appearance, Theme
+
+ORGANISATION = "AD Desktop"
+APPLICATION = "ad-desktop"
+
+_LOG = logging.getLogger("ad_desktop")
+# Python threads hand the interpreter over at least this often: with the usual 5 ms, painting stutters beside a fit.
+_SWITCH_SECONDS = 0.001
+
+
+def run(paths: Sequence[str] = (), sample: bool = False) -> int:
+    """Open the window on ``paths`` (pictures, folders, a model) or on the bundled sample; the exit code."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    log_file = start_log()
+    app = make_application()
+    runner = JobRunner()
+    window = make_window(app, runner, log_file)
+    _show_unexpected(window)
+    _end_on_interrupt(window)
+    window.show()
+    if sample:
+        QTimer.singleShot(0, window, window.open_sample)
+    elif paths:
+        QTimer.singleShot(0, window, lambda: window.open_paths([Path(path) for path in paths]))
+    try:
+        return app.exec()
+    finally:
+        runner.shutdown()
+        logging.shutdown()
+
+
+def make_application() -> QApplication:
+    """The application object, named and set up for dense screens and row-major arrays."""
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication(sys.argv[:1])
+    app.setOrganizationName(ORGANISATION)
+    app.setApplicationName(APPLICATION)
+    app.setApplicationDisplayName("AD Desktop")
+    app.setDesktopFileName(APPLICATION)
+    app.setWindowIcon(QIcon(str(resource("icons", "ad-desktop.svg"))))
+    pyqtgraph.setConfigOptions(imageAxisOrder="row-major", antialias=True)
+    return app
+
+
+def make_window(app: QApplication, runner: JobRunner, log_file: Path) -> MainWindow:
+    """The window with all it needs, not yet shown."""
+    settings = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, ORGANISATION, APPLICATION)
+    theme = Theme(app)
+    appearance = str(settings.value("appearance", Appearance.SYSTEM.value))
+    if appearance in list(Appearance):
+        theme.set_appearance(Appearance(appearance))
+    StyleSheet(app, theme)
+    return MainWindow(runner, Session(), theme, settings, detectors(), resource("sample"), log_file, app.windowIcon())
+
+
+def start_log() -> Path:
+    """Write warnings and errors to a file that does not grow without bound; its path."""
+    folder = Path(platformdirs.user_log_dir(APPLICATION, appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "ad-desktop.log"
+    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.INFO)
+    if sys.stderr is not None:
+        faulthandler.enable()
+    return path
+
+
+def _show_unexpected(window: MainWindow) -> None:
+    """Log exceptions that nobody caught, and list them in the window instead of ending it."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            window.close()
+            return
+        _LOG.critical("Unexpected", exc_info=(kind, error, trace))
+        sys.__excepthook__(kind, error, trace)
+        if isinstance(error, Exception):
+            window.problems.error("Unexpected", error)
+
+    sys.excepthook = hook
+
+
+def _end_on_interrupt(window: MainWindow) -> None:
+    """Let Ctrl+C and a polite kill close the window: Python sees signals only while it runs, so wake it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
+    timer = QTimer(window)
+    timer.timeout.connect(lambda: None)
+    timer.start(250)

@@ -1,0 +1,310 @@
+"""The main window: makes the parts and connects them, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QUndoStack
+from PySide6.QtWidgets import QFileDialog, QMainWindow
+
+from ad_desktop.data.samples import Label
+from ad_desktop.detectors.base import Detector
+from ad_desktop.errors import UserError
+from ad_desktop.jobs import JobRunner, LaneName
+from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
+from ad_desktop.ui.actions import Actions
+from ad_desktop.ui.commands import Edits
+from ad_desktop.ui.drops import DropVeil
+from ad_desktop.ui.export_dialog import ExportDialog
+from ad_desktop.ui.flows.exporting import ExportFlow, ExportRequest
+from ad_desktop.ui.flows.fitting import FitFlow
+from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
+from ad_desktop.ui.flows.predicting import PredictFlow
+from ad_desktop.ui.flows.ranking import RankWhenScored
+from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.library.dock import LibraryDock
+from ad_desktop.ui.library.thumbnails import Thumbnails
+from ad_desktop.ui.menus import Menus
+from ad_desktop.ui.model.dock import ModelDock
+from ad_desktop.ui.problems import ProblemList, ProblemsDock
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.statusbar import StatusBar
+from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.viewer.viewer import Viewer
+from ad_desktop.workflows.export import EXPORT_KINDS
+from ad_desktop.workflows.info import list_devices
+
+_SHUTDOWN_SECONDS = 5.0
+_DEVICES_AFTER_MS = 800
+
+
+class MainWindow(QMainWindow):
+    """Library on the left, viewer in the middle, model on the right, problems below."""
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        session: Session,
+        theme: Theme,
+        settings: QSettings,
+        detectors: Mapping[str, type[Detector]],
+        sample: Path,
+        log_file: Path,
+        icon: QIcon,
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("AD Desktop")
+        self.setWindowIcon(icon)
+        self._runner = runner
+        self._settings = settings
+        self._theme = theme
+        self._sample = sample
+        self._log_file = log_file
+        self.session = session
+        self.undo_stack = QUndoStack(self)
+        self.edits = Edits(session, self.undo_stack)
+        self.problems = ProblemList(self)
+        self.importing = ImportFlow(runner, self.edits, self.problems, self)
+        self.fitting = FitFlow(runner, session, self.problems, self)
+        self.predicting = PredictFlow(runner, session, self.problems, self)
+        self.exporting = ExportFlow(runner, session, self.problems, self)
+        icons = Icons(theme)
+        self.actions_ = Actions(icons, self.undo_stack, self)
+        self._make_parts(icons, detectors)
+        self.ranking = RankWhenScored(session, self.predicting, self.library.view, self)
+        self.menus = Menus(self, self.actions_, settings)
+        docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.problems_dock)]
+        self.menus.fill_view(self.viewer.controls.actions_of_view(), docks, theme, settings)
+        self._connect_actions()
+        self._connect_flows()
+        self._restore_layout()
+        self._follow()
+        QTimer.singleShot(_DEVICES_AFTER_MS, self, self._ask_devices)
+
+    def open_paths(self, paths: Sequence[Path], label: Label | None = None) -> None:
+        """Add pictures and folders to the library, or open a model."""
+        for path in paths:
+            if path.is_dir():
+                self.menus.recent_folders.remember(path)
+        self.importing.open(paths, label)
+
+    def open_sample(self) -> None:
+        """Add the bundled sample, fit on its good pictures and score the rest."""
+        job = self.importing.open([self._sample])
+        if job is not None:
+            job.succeeded.connect(lambda _: self.fit())
+
+    def fit(self) -> None:
+        """Fit with what the model dock says."""
+        try:
+            options = self.model.settings.options(self.session.fpr)
+        except UserError as error:
+            self.model.fit_panel.error.say(str(error))
+            return
+        if self.fitting.job is None and not self.model.fit_panel.fit_reason():
+            self.predicting.cancel()
+            self.fitting.fit(options)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._settings.setValue("window/geometry", self.saveGeometry())
+        self._settings.setValue("window/state", self.saveState())
+        self.hide()
+        self._runner.shutdown(_SHUTDOWN_SECONDS)
+        super().closeEvent(event)
+
+    def _make_parts(self, icons: Icons, detectors: Mapping[str, type[Detector]]) -> None:
+        a, session, theme = self.actions_, self.session, self._theme
+        thumbnails = Thumbnails(self._runner, self)
+        self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
+        self.viewer = Viewer(
+            session, self._runner, icons, theme, self._settings, self.library.view.neighbours, a.add_folder,
+            a.open_sample,
+        )  # fmt: skip
+        self.model = ModelDock(session, self.fitting, detectors, icons, theme, a.fit, [a.open_model, a.save_model])
+        self.problems_dock = ProblemsDock(self.problems, icons, theme)
+        self.status = StatusBar(self._runner, self.problems, icons, theme)
+        self.setCentralWidget(self.viewer)
+        self.setStatusBar(self.status)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.library)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.model)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.problems_dock)
+        self.problems_dock.hide()
+        self.veil = DropVeil(theme, self)
+
+    def _connect_actions(self) -> None:
+        a = self.actions_
+        a.add_folder.triggered.connect(self._choose_folder)
+        a.add_files.triggered.connect(self._choose_files)
+        a.open_sample.triggered.connect(self.open_sample)
+        a.open_model.triggered.connect(self._choose_model)
+        a.save_model.triggered.connect(self._choose_model_place)
+        a.export.triggered.connect(self.ask_export)
+        a.quit.triggered.connect(self.close)
+        for label, action in a.labels.items():
+            action.triggered.connect(lambda _=False, chosen=label: self._label(chosen))
+        a.remove.triggered.connect(lambda: self.edits.remove(self._selected()))
+        a.select_all.triggered.connect(self.library.view.selectAll)
+        a.find.triggered.connect(self._find)
+        a.fit.triggered.connect(self.fit)
+        a.resume.triggered.connect(self.predicting.resume)
+        a.cancel.triggered.connect(self._runner.cancel_all)
+        a.shortcuts.triggered.connect(self._show_shortcuts)
+        a.about.triggered.connect(lambda: AboutDialog(self.windowIcon(), self).open())
+        a.log_folder.triggered.connect(lambda: _open(self._log_file.parent))
+        view = self.library.view
+        local = [*a.of_library(), a.select_all]
+        view.addActions(local)
+        self.viewer.addActions(local)
+        separator = QAction(self)
+        separator.setSeparator(True)
+        view.set_context_actions([*a.labels.values(), separator, a.export, a.remove])
+        self.viewer.controls.previous.triggered.connect(lambda: view.step(-1))
+        self.viewer.controls.next.triggered.connect(lambda: view.step(1))
+        view.addActions([self.viewer.controls.previous, self.viewer.controls.next])
+        view.addActions(self.viewer.controls.actions_of_view()[2:])
+        view.bare.connect(self.viewer.set_bare)
+
+    def _connect_flows(self) -> None:
+        session = self.session
+        self.veil.dropped.connect(self.open_paths)
+        self.menus.recent_folders.chosen.connect(lambda path: self.open_paths([path]))
+        self.menus.recent_models.chosen.connect(self._open_model)
+        self.importing.model_given.connect(self._open_model)
+        self.importing.unclear.connect(self.library.label_bar.ask)
+        self.importing.added.connect(self._show_added)
+        self.library.label_bar.chosen.connect(self.edits.label)
+        self.fitting.opened.connect(self.menus.recent_models.remember)
+        self.fitting.saved.connect(self._say_saved)
+        self.exporting.exported.connect(self._say_exported)
+        self.viewer.readout.connect(self.status.readout.setText)
+        self.status.problems_asked.connect(self._toggle_problems)
+        for signal in (session.items_changed, session.model_changed, session.current_changed):
+            signal.connect(self._follow)
+        self._runner.jobs_changed.connect(self._follow)
+        self.library.view.items_selected.connect(self._follow)
+
+    def _restore_layout(self) -> None:
+        self.setMinimumSize(QSize(800, 520))
+        self.resize(1280, 820)
+        self.resizeDocks([self.library, self.model], [380, 310], Qt.Orientation.Horizontal)
+        geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if state is not None:
+            self.restoreState(state)
+
+    def _follow(self) -> None:
+        a, session = self.actions_, self.session
+        selected = bool(self._selected())
+        for action in a.of_library():
+            action.setEnabled(selected)
+        a.save_model.setEnabled(session.model is not None)
+        a.export.setEnabled(session.model is not None and bool(session.items))
+        a.resume.setEnabled(session.model is not None and bool(session.items))
+        a.cancel.setEnabled(bool(self._runner.active))
+
+    def _selected(self) -> list[Item]:
+        selected = self.library.view.selected_items()
+        current = self.session.current
+        return selected or ([current] if current is not None else [])
+
+    def _label(self, label: Label) -> None:
+        self.edits.label(self._selected(), label)
+
+    def _show_added(self, items: list[Item]) -> None:
+        if self.session.current is None and self.library.rows.rows:
+            self.session.set_current(self.library.rows.rows[0])
+            self.library.view.setFocus()
+
+    def _find(self) -> None:
+        self.library.show()
+        self.library.search.setFocus()
+        self.library.search.selectAll()
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, "Add a folder", str(self._settings.value("last/folder", "")))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda text: self._take_chosen([text]))
+        dialog.open()
+
+    def _choose_files(self) -> None:
+        dialog = QFileDialog(self, "Add pictures", str(self._settings.value("last/folder", "")))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters([
+            "Pictures (*.png *.jpg *.jpeg *.bmp *.webp *.tif *.tiff *.PNG *.JPG *.JPEG *.BMP *.WEBP *.TIF *.TIFF)",
+            "All files (*)",
+        ])  # fmt: skip
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self._take_chosen)
+        dialog.open()
+
+    def _take_chosen(self, texts: list[str]) -> None:
+        paths = [Path(text) for text in texts]
+        self._settings.setValue("last/folder", str(paths[0].parent))
+        self.open_paths(paths)
+
+    def _choose_model(self) -> None:
+        dialog = QFileDialog(self, "Open a model", str(self._settings.value("last/model", "")))
+        dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})", "All files (*)"])
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda text: self._open_model(Path(text)))
+        dialog.open()
+
+    def _open_model(self, path: Path) -> None:
+        self._settings.setValue("last/model", str(path.parent))
+        self.fitting.open(path, self.model.settings.device.currentData())
+
+    def _choose_model_place(self) -> None:
+        dialog = QFileDialog(self, "Save the model", str(self._settings.value("last/model", "")))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})"])
+        dialog.setDefaultSuffix(MODEL_SUFFIX.lstrip("."))
+        dialog.selectFile(f"model{MODEL_SUFFIX}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda text: self.fitting.save(Path(text)))
+        dialog.open()
+
+    def _say_saved(self, path: Path) -> None:
+        self._settings.setValue("last/model", str(path.parent))
+        self.menus.recent_models.remember(path)
+        self.problems.notes("Model", [f"Saved to {path}"])
+
+    def ask_export(self) -> None:
+        """Open the export dialog."""
+        session, controls = self.session, self.viewer.controls
+        with_result = [item for item in session.items.values() if item.prediction is not None]
+        self.export_dialog = ExportDialog(
+            EXPORT_KINDS, self._selected(), with_result, controls.chosen_opacity, controls.chosen_colours,
+            self._settings, self,
+        )  # fmt: skip
+        self.export_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.export_dialog.accepted_request.connect(self.exporting.export)
+        self.export_dialog.open()
+
+    def _say_exported(self, request: ExportRequest, files: int) -> None:
+        self.problems.notes("Export", [f"{files:,} files written to {request.folder}"])
+        if request.open_after:
+            _open(request.folder)
+
+    def _toggle_problems(self) -> None:
+        self.problems_dock.setVisible(not self.problems_dock.isVisible())
+        if self.problems_dock.isVisible():
+            self.resizeDocks([self.problems_dock], [150], Qt.Orientation.Vertical)
+
+    def _show_shortcuts(self) -> None:
+        groups = [*self.actions_.groups(), ("Viewer", self.viewer.controls.actions_of_view())]
+        ShortcutsDialog(groups, self).open()
+
+    def _ask_devices(self) -> None:
+        job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)
+        job.succeeded.connect(self.model.settings.set_devices)
+        job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
+
+
+def _open(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

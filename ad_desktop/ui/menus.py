@@ -1,0 +1,63 @@
+"""The menu bar."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSettings
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from ad_desktop.ui.actions import Actions
+from ad_desktop.ui.recent import RecentMenu
+from ad_desktop.ui.theme import Appearance, Theme
+
+
+class Menus:
+    """Fills a window's menu bar."""
+
+    def __init__(self, window: QMainWindow, actions: Actions, settings: QSettings) -> None:
+        bar = window.menuBar()
+        self.recent_folders = RecentMenu("Recent f&olders", "folders", settings, window)
+        self.recent_models = RecentMenu("Recent &models", "models", settings, window)
+        file = bar.addMenu("&File")
+        file.addActions([actions.add_folder, actions.add_files, actions.open_sample])
+        file.addMenu(self.recent_folders)
+        file.addSeparator()
+        file.addActions([actions.open_model, actions.save_model])
+        file.addMenu(self.recent_models)
+        file.addSeparator()
+        file.addAction(actions.export)
+        file.addSeparator()
+        file.addAction(actions.quit)
+        edit = bar.addMenu("&Edit")
+        edit.addActions([actions.undo, actions.redo])
+        edit.addSeparator()
+        edit.addActions(list(actions.labels.values()))
+        edit.addSeparator()
+        edit.addActions([actions.select_all, actions.remove, actions.find])
+        model = bar.addMenu("&Model")
+        model.addActions([actions.fit, actions.resume, actions.cancel])
+        self.view: QMenu = bar.addMenu("&View")
+        help_menu = bar.addMenu("&Help")
+        help_menu.addActions([actions.shortcuts, actions.log_folder])
+        help_menu.addSeparator()
+        help_menu.addAction(actions.about)
+
+    def fill_view(self, viewer: list[QAction], docks: list[QAction], theme: Theme, settings: QSettings) -> None:
+        """Viewer actions, docks, and the appearance, which is remembered."""
+        self.view.addActions(viewer)
+        self.view.addSeparator()
+        self.view.addActions(docks)
+        self.view.addSeparator()
+        menu = self.view.addMenu("&Appearance")
+        group = QActionGroup(menu)
+        for appearance in Appearance:
+            action = menu.addAction(appearance.value.capitalize())
+            action.setCheckable(True)
+            action.setChecked(appearance is theme.appearance)
+            action.triggered.connect(lambda _=False, chosen=appearance: _choose(chosen, theme, settings))
+            group.addAction(action)
+
+
+def _choose(appearance: Appearance, theme: Theme, settings: QSettings) -> None:
+    theme.set_appearance(appearance)
+    settings.setValue("appearance", appearance.value)

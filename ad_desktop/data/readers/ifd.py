@@ -51,6 +51,15 @@ class _Layout:
         return False
 
 
+def directory_tags(stream: BinaryIO, offset: int) -> set[int]:
+    """The tags that the directory at ``offset`` names, whether or not their values can be read."""
+    stream.seek(0)
+    layout = _Layout(stream.read(16))
+    stream.seek(offset)
+    entries = stream.read((layout.read_number(stream, layout.count) or 0) * layout.entry)
+    return {struct.unpack_from(layout.order + "H", entries, at)[0] for at in range(0, len(entries) - 1, layout.entry)}
+
+
 def page_directories(stream: BinaryIO) -> list[int]:
     """Positions, in the chain of directories, of those that are pages and not thumbnails, pyramid levels or masks.
 

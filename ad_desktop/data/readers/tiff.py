@@ -11,13 +11,17 @@ import numpy as np
 
 from ad_desktop.data.readers.base import Array, Decoded, ImageInfo, Reader, UnreadableError, check_size, page_index
 from ad_desktop.data.readers.colour import from_pillow, over_black, plain_dtype
-from ad_desktop.data.readers.ifd import page_directories
+from ad_desktop.data.readers.ifd import directory_tags, page_directories
 from ad_desktop.data.readers.orientation import orient, oriented_size
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _JPEG = 7
 _UNSPECIFIED, _UNASSOCIATED = 0, 2
 _ORIENTATION = 274
+# Size, bits, compression, colours, strips and tiles, planes, predictor, palette, extra samples, number type.
+_NEEDED = frozenset(
+    {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339}
+)
 
 # tifffile logs what it finds odd; what matters reaches the user as an exception.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -62,7 +66,11 @@ class TiffReader(Reader):
         stream.seek(0)
         try:
             with tifffile.TiffFile(stream) as file:
-                return _decode(file.pages[index], file.filehandle.size)
+                directory = file.pages[index]
+                unread = (directory_tags(stream, directory.offset) - {tag.code for tag in directory.tags}) & _NEEDED
+                if unread:  # tifffile goes on with default values
+                    raise UnreadableError("the TIFF file is incomplete: it ends inside its directory; copy it again")
+                return _decode(directory, file.filehandle.size)
         except (_LeftToPillowError, NotImplementedError):
             return _decode_with_pillow(stream, index)
 

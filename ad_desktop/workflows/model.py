@@ -14,6 +14,13 @@ from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percen
 
 HELD_OUT = "held-out"
 THEORY = "chi2"
+RULES = (HELD_OUT, THEORY)
+
+
+def check_fpr(fpr: float) -> None:
+    """``UserError`` unless ``fpr`` is a rate that can be accepted."""
+    if not 0 < fpr < 1:
+        raise UserError(f"A false-positive rate of {fpr:g} is not possible: give one between 0 and 1, such as 0.05.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,21 @@ class FittedModel:
         if peaks is None:
             return None
         return conformal_threshold(peaks, self.calibration.groups, self.fpr).value
+
+    @property
+    def map_range(self) -> tuple[float, float] | None:
+        """Map values at the two ends of the colours: the typical normal peak at half, the threshold at two thirds."""
+        peaks, threshold = self.calibration.map_peaks, self.map_threshold
+        if peaks is None or threshold is None:
+            return None
+        typical = float(np.median(peaks))
+        span = max(threshold - typical, 1e-6 + 0.1 * abs(threshold))
+        return typical - span, threshold + 2 * span
+
+    @property
+    def title(self) -> str:
+        """The detector's name, for people and tables."""
+        return self.detector.title
 
     def judge(self, anomaly_score: float) -> Judgement:
         """Compare a score with the threshold and with the normal samples' held-out scores."""

@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from ad_desktop.detectors.nets.cache import atomic_file
-from ad_desktop.errors import WeightsError
+from ad_desktop.data.atomic import atomic_path
+from ad_desktop.errors import UserError, WeightsError
 from ad_desktop.task import Task
 
 TIMEOUT_SECONDS = 10.0
@@ -34,11 +34,16 @@ def download(url: str, path: Path, sha256_prefix: str, task: Task) -> None:
         raise WeightsError(f"{url} is not a web address")
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "ad-desktop"})  # noqa: S310 - checked above
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, atomic_file(path) as file:  # noqa: S310
-            _copy(answer, file, f"Downloading {PurePosixPath(url).name}", sha256_prefix, task)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as part, part.open("wb") as file:
+                _copy(answer, file, f"Downloading {PurePosixPath(url).name}", sha256_prefix, task)
+    except WeightsError:
+        raise
+    except UserError as error:
+        raise WeightsError(str(error).rstrip(".")) from error
     except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if type(error) is urllib.error.URLError else error
-        raise WeightsError(f"no download ({reason or type(error).__name__})") from error
+        raise _failed(error) from error
 
 
 def _copy(answer: http.client.HTTPResponse, file: BinaryIO, message: str, sha256_prefix: str, task: Task) -> None:
@@ -46,7 +51,7 @@ def _copy(answer: http.client.HTTPResponse, file: BinaryIO, message: str, sha256
     digest = hashlib.sha256()
     done = 0
     task.report(message, 0, total)
-    while chunk := answer.read(_CHUNK):
+    while chunk := _read(answer):
         file.write(chunk)
         digest.update(chunk)
         done += len(chunk)
@@ -55,3 +60,16 @@ def _copy(answer: http.client.HTTPResponse, file: BinaryIO, message: str, sha256
         raise WeightsError(f"the connection broke off after {done} of {total} bytes")
     if not digest.hexdigest().startswith(sha256_prefix):
         raise WeightsError(f"what {answer.url} gave does not have the SHA-256 that begins with {sha256_prefix}")
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    # Told apart from errors in writing the file, which are OSErrors as well.
+    try:
+        return answer.read(_CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> WeightsError:
+    reason = error.reason if type(error) is urllib.error.URLError else error
+    return WeightsError(f"the download failed ({str(reason) or type(error).__name__})")

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ad_desktop.detectors.nets.cache import atomic_file, cache_dir
+from ad_desktop.data.atomic import atomic_path
+from ad_desktop.detectors.nets.cache import cache_dir
+from ad_desktop.errors import UserError
 
 FORMAT = 1
 """Raised whenever a graph would come out differently from the same key."""
@@ -49,13 +51,13 @@ def read_graph(path: Path, key: GraphKey) -> bytes | None:
 
 
 def write_graph(path: Path, key: GraphKey, graph: bytes) -> None:
-    """Keep ``graph`` at ``path``, atomically; several processes may do so at once. ``OSError`` if it cannot be."""
+    """Keep ``graph`` at ``path``, atomically; several processes may do so at once. ``UserError`` if it cannot be."""
     header = _header(key, graph)
     try:
-        with atomic_file(path) as file:
+        with atomic_path(path) as part, part.open("wb") as file:
             file.write(header)
             file.write(graph)
-    except PermissionError:
+    except UserError:
         # Windows refuses to replace a file while another process reads it: that one made the same graph.
         if read_graph(path, key) is None:
             raise

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ad_desktop.data.atomic import atomic_path
 from ad_desktop.detectors.nets.backbones import HubWeights, backbone_names, find_backbone
-from ad_desktop.detectors.nets.cache import atomic_file, cache_dir
-from ad_desktop.errors import WeightsError
+from ad_desktop.detectors.nets.cache import cache_dir
+from ad_desktop.errors import UserError, WeightsError
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,11 @@ def hub_file(source: HubWeights) -> HubFile:
     urls = _read(record, version)
     if _key(source) not in urls:
         urls = _ask_torchvision()
-        with contextlib.suppress(OSError), atomic_file(record) as file:
-            file.write(json.dumps({"torchvision": version, "urls": urls}, indent=1).encode())
+        # Without the record the next start asks torchvision again, and nothing else is lost.
+        with contextlib.suppress(OSError, UserError):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(record) as part:
+                part.write_text(json.dumps({"torchvision": version, "urls": urls}, indent=1), encoding="utf-8")
     if _key(source) not in urls:
         raise WeightsError(f"The installed torchvision {version} has no weights {_key(source)}.")
     return HubFile(urls[_key(source)])

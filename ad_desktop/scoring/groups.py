@@ -1,0 +1,135 @@
+"""Groups of normal samples that belong together, and are left out together when the threshold is calibrated."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.errors import UserError
+
+WARN_RATIO = 1.1
+"""From this ratio on, samples are suspiciously close to some others."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """``groups`` holds one integer per sample; ``rule`` says in words where they come from.
+
+    ``duplicate_ratio`` is the median ratio of a sample's distance to the nearest sample of another
+    group to that of the nearest sample at all; 1 means that grouping changed nothing.
+    """
+
+    groups: tuple[int, ...]
+    rule: str
+    duplicate_ratio: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def check_spec(spec: str) -> None:
+    """``UserError`` unless ``spec`` is auto, none, folder, regex:PATTERN, or an existing CSV file."""
+    if spec in ("auto", "none", "folder"):
+        return
+    if spec.startswith("regex:"):
+        _pattern(spec)
+    elif spec.lower().endswith(".csv"):
+        if not Path(spec).is_file():
+            raise UserError(f"{spec}: there is no such file of groups.")
+    else:
+        raise UserError(f"groups={spec}: choose auto, none, folder, regex:PATTERN, or a CSV file (path,group).")
+
+
+def assign_groups(spec: str, keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping:
+    """Group samples by ``spec``; ``keys`` are absolute paths, ``embeddings`` (n, d) the detector's own vectors.
+
+    ``UserError`` for a pattern or table that does not cover the samples.
+    """
+    check_spec(spec)
+    if spec == "auto":
+        return _automatic(keys, embeddings)
+    if spec == "none":
+        names: list[str] = list(keys)
+        rule = "every picture by itself"
+    elif spec == "folder":
+        names, rule = [str(Path(key).parent) for key in keys], "one group per folder"
+    elif spec.startswith("regex:"):
+        names, rule = _by_pattern(keys, _pattern(spec)), f"by the pattern {spec[len('regex:') :]}"
+    else:
+        names, rule = _by_table(keys, Path(spec)), f"by {Path(spec).name}"
+    return _finished(_numbers(names), rule, embeddings)
+
+
+def _finished(groups: Sequence[int], rule: str, embeddings: NDArray[Any] | None) -> Grouping:
+    warnings = []
+    if len(set(groups)) < 2 and len(groups) > 1:
+        warnings.append("All normal pictures are in one group, so every picture was left out by itself instead.")
+        groups = range(len(groups))
+    ratio = None if embeddings is None else duplicate_ratio(embeddings, blocks(len(groups)), groups)
+    if ratio is not None and ratio > WARN_RATIO:
+        warnings.append(
+            f"Some normal pictures look like near-duplicates across groups (ratio {ratio:.2f}): more false alarms than "
+            "asked for are likely. Group pictures of the same part or session (by folder, file-name pattern or CSV)."
+        )
+    return Grouping(tuple(int(g) for g in groups), rule, ratio, tuple(warnings))
+
+
+def _numbers(names: Sequence[str]) -> list[int]:
+    known: dict[str, int] = {}
+    return [known.setdefault(name, len(known)) for name in names]
+
+
+def _pattern(spec: str) -> re.Pattern[str]:
+    try:
+        return re.compile(spec[len("regex:") :])
+    except re.error as error:
+        raise UserError(f"groups={spec}: this is not a regular expression ({error}).") from None
+
+
+def _by_pattern(keys: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
+    """The first capture group of the pattern (or the whole match) in each path; no match is a group of its own."""
+    names = []
+    matched = False
+    for key in keys:
+        match = pattern.search(Path(key).as_posix())
+        matched |= match is not None
+        names.append(f"no match: {key}" if match is None else "|".join(match.groups("") or [match[0]]))
+    if not matched:
+        raise UserError(f"The pattern {pattern.pattern} matches none of the files, such as {keys[0]}.")
+    return names
+
+
+def _by_table(keys: Sequence[str], table: Path) -> list[str]:
+    """The group of each path from a CSV with the columns path and group; paths may be relative to the table."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("path") and row.get("group") is not None]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table}: the groups cannot be read ({error}).") from error
+    if not rows:
+        raise UserError(f"{table}: a header line with the columns path and group is needed, and a line per picture.")
+    by_path: dict[str, str] = {}
+    by_name: dict[str, set[str]] = {}
+    for row in rows:
+        path, group = Path(str(row["path"])), str(row["group"])
+        by_path[str((table.absolute().parent / path))] = group
+        by_path[str(path)] = group
+        by_name.setdefault(path.name, set()).add(group)
+    names, missing = [], []
+    for key in keys:
+        path = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
+        group = by_path.get(path)
+        if group is None and len(by_name.get(Path(path).name, ())) == 1:
+            # Paths written on another machine: a name that has one group everywhere is clear enough.
+            [group] = by_name[Path(path).name]
+        if group is None:
+            missing.append(key)
+        names.append(group or "")
+    if missing:
+        raise UserError(f"{table}: {len(missing)} pictures have no group there, such as {missing[0]}.")
+    return names

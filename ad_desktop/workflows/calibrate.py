@@ -1,0 +1,25 @@
+"""Calibration of a fitted detector: groups, then held-out scores."""
+
+from __future__ import annotations
+
+from ad_desktop.detectors.base import Detector
+from ad_desktop.scoring.groups import assign_groups
+from ad_desktop.task import Task
+from ad_desktop.workflows.model import Calibration
+
+
+def calibrate(detector: Detector, group_spec: str, task: Task) -> Calibration:
+    """Group the normal samples by ``group_spec`` and score each without its group."""
+    task.report("Looking for near-duplicates")
+    grouping = assign_groups(group_spec, detector.normal_set.keys, detector.embeddings())
+    held_out = detector.calibrate(grouping.groups, task)
+    for warning in grouping.warnings:
+        task.note(warning)
+    return Calibration(
+        held_out.scores,
+        grouping.groups,
+        grouping.rule,
+        held_out.map_peaks,
+        grouping.duplicate_ratio,
+        grouping.warnings,
+    )

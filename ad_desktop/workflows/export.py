@@ -1,0 +1,119 @@
+"""Writing results to a folder: pictures, masks, maps and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ad_desktop.data.images import load
+from ad_desktop.data.intensity import to_display, value_range_of
+from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.errors import InputError
+from ad_desktop.export.names import export_names
+from ad_desktop.export.record import ExportRecord, OverlayStyle, ResultRow, row_of
+from ad_desktop.export.registry import sample_exporters, table_exporters
+from ad_desktop.export.write import export_sample, write_tables
+from ad_desktop.task import Task
+from ad_desktop.workflows.model import FittedModel, Result
+
+
+def export_kinds() -> dict[str, str]:
+    """Every kind of export with its title."""
+    exporters = [*sample_exporters().values(), *table_exporters().values()]
+    return {exporter.kind: exporter.title for exporter in exporters}
+
+
+@dataclass
+class ExportOutcome:
+    """The files written, and the samples for which some could not be."""
+
+    files: list[Path] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Exporter:
+    """Writes results one by one, so that a long run keeps nothing but its table rows.
+
+    ``samples`` are all that will be exported (their names have to be told apart), ``kinds`` the files
+    wanted. ``UserError`` where the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        model: FittedModel,
+        samples: Sequence[Sample],
+        folder: Path,
+        kinds: Collection[str],
+        style: OverlayStyle | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        self.outcome = ExportOutcome()
+        self._model, self._folder, self._kinds = model, folder, kinds
+        self._style = replace(style or OverlayStyle(), map_range=model.map_range)
+        self._labels = labels or {}
+        unique = list({sample.key: sample for sample in samples}.values())
+        self._names = {s.key: name for s, name in zip(unique, export_names(unique), strict=True)}
+        self._rows: dict[str, ResultRow] = {}
+
+    def add(self, result: Result) -> None:
+        """Write one result's own files and keep its row."""
+        sample = result.sample
+        try:
+            self._rows[sample.key] = self._row(result)
+        except InputError as error:
+            self._rows[sample.key] = _failed(sample, error.reason)
+        error = self._rows[sample.key].error
+        if error:
+            self.outcome.failures.append(Failure(str(sample.path), error))
+
+    def finish(self) -> ExportOutcome:
+        """Write the tables and return what was done."""
+        self.outcome.files += write_tables(list(self._rows.values()), self._folder, self._kinds)
+        return self.outcome
+
+    def _row(self, result: Result) -> ResultRow:
+        sample, prediction = result.sample, result.prediction
+        if prediction is None:
+            return _failed(sample, result.error or "it was not checked")
+        judgement = self._model.judge(prediction.anomaly_score)
+        record = ExportRecord(
+            self._names[sample.key], sample.path, sample.page, self._pixels(sample), prediction.anomaly_map,
+            judgement.anomaly_score, judgement.threshold, self._model.map_threshold, judgement.pred_label,
+            judgement.percentile, judgement.verdict, self._labels.get(sample.key, ""), self._model.title, self._style,
+        )  # fmt: skip
+        self.outcome.files += export_sample(record, self._folder, self._kinds)
+        return row_of(record)
+
+    def _pixels(self, sample: Sample) -> object:
+        pixels = load(sample).pixels
+        return to_display(pixels, value_range_of(pixels))
+
+
+def export_results(
+    model: FittedModel,
+    results: Iterable[Result],
+    folder: Path,
+    kinds: Collection[str],
+    task: Task,
+    style: OverlayStyle | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> ExportOutcome:
+    """Write known results; ``labels`` by sample key go into the tables. ``UserError`` where nothing can be written."""
+    known = list(results)
+    exporter = Exporter(model, [result.sample for result in known], folder, kinds, style, labels)
+    for done, result in enumerate(known):
+        task.report("Exporting", done, len(known))
+        exporter.add(result)
+    return exporter.finish()
+
+
+def exported(results: Iterable[Result], exporter: Exporter) -> Iterator[Result]:
+    """Pass results on, exporting each as it comes by."""
+    for result in results:
+        exporter.add(result)
+        yield result
+
+
+def _failed(sample: Sample, reason: str) -> ResultRow:
+    return ResultRow(str(sample.path), None if sample.page is None else sample.page + 1, error=reason)

@@ -1,0 +1,76 @@
+"""Fitting a model of normality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.detectors.params import make_params
+from ad_desktop.detectors.registry import DEFAULT, get_detector
+from ad_desktop.errors import UserError
+from ad_desktop.scoring.groups import check_spec
+from ad_desktop.task import Task
+from ad_desktop.workflows.calibrate import calibrate
+from ad_desktop.workflows.model import HELD_OUT, RULES, FittedModel, check_fpr
+from ad_desktop.workflows.stream import usable
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit: detector and its parameters (values or texts), accepted false-positive rate, groups, device."""
+
+    detector: str = DEFAULT
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fpr: float = 0.05
+    groups: str = "auto"
+    device: str = "auto"
+    threshold_rule: str = HELD_OUT
+
+
+@dataclass
+class FitOutcome:
+    """A model, the inputs it could not use, and what the user should know."""
+
+    model: FittedModel
+    failures: list[Failure]
+    notes: tuple[str, ...]
+
+
+def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcome:
+    """Fit a detector on normal samples and calibrate its threshold.
+
+    ``UserError`` for options that cannot be, and where too few samples can be used; single bad
+    inputs are listed in the outcome.
+    """
+    check_fpr(options.fpr)
+    check_spec(options.groups)
+    if options.threshold_rule not in RULES:
+        raise UserError(f"Unknown threshold rule {options.threshold_rule!r}: choose one of {', '.join(RULES)}.")
+    kind = get_detector(options.detector)
+    detector = kind(make_params(kind.Params, options.params), options.device)
+    failures: list[Failure] = []
+    unique = list({sample.key: sample for sample in samples}.values())
+    task.report("Preparing the network")
+    detector.load(task)
+    detector.survey(unique, task)
+    try:
+        detector.fit(usable(detector, unique, failures, "Learning normal pictures", task), task)
+    except UserError as error:
+        raise UserError(_with_failures(str(error), failures)) from error
+    calibration = calibrate(detector, options.groups, task)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, options.groups, created)
+    # A rule that this detector does not have is found out now, not when the first picture is judged.
+    _ = model.threshold
+    return FitOutcome(model, failures, task.notes)
+
+
+def _with_failures(message: str, failures: Sequence[Failure]) -> str:
+    if not failures:
+        return message
+    shown = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:3])
+    more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    return f"{message} {len(failures)} could not be used: {shown}{more}"

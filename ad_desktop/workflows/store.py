@@ -1,0 +1,212 @@
+"""Model files: one safetensors file with JSON metadata, verified whole when it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ad_desktop import __version__
+from ad_desktop.data.atomic import atomic_path
+from ad_desktop.detectors.base import Array, State
+from ad_desktop.detectors.params import make_params
+from ad_desktop.detectors.registry import get_detector
+from ad_desktop.detectors.rows import RowStore
+from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.task import Task
+from ad_desktop.workflows.model import Calibration, FittedModel
+
+SUFFIX = ".adm"
+FORMAT = 1
+KEY = "ad-desktop"
+CHUNK = 1 << 20
+MAX_HEADER = 100_000_000
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
+_NAMES = {np.dtype(value): key for key, value in _DTYPES.items()}
+
+
+def save_model(model: FittedModel, path: Path) -> None:
+    """Write a model to ``path``, whole or not at all; ``UserError`` with the reason if it cannot be.
+
+    Written here and not by the safetensors package because that one holds everything in memory
+    twice, and the normal samples' features lie on the disk; the package reads the result in the tests.
+    """
+    state = model.detector.state()
+    calibration = model.calibration
+    tensors: dict[str, Array | RowStore] = {f"detector.{name}": value for name, value in state.tensors.items()}
+    tensors["calibration.scores"] = calibration.scores
+    tensors["calibration.groups"] = np.asarray(calibration.groups, np.int64)
+    if calibration.map_peaks is not None:
+        tensors["calibration.map_peaks"] = calibration.map_peaks
+    tensors = {name: _plain(value) for name, value in tensors.items()}
+    header, end = _layout(tensors)
+    content = hashlib.sha256()
+    for name in header:
+        for chunk in _chunks(tensors[name]):
+            content.update(chunk)
+    metadata = {**_metadata(model, state.meta), "content_sha256": content.hexdigest(), "content_bytes": end}
+    header_bytes = json.dumps({"__metadata__": {KEY: json.dumps(metadata, ensure_ascii=False)}, **header}).encode()
+    header_bytes += b" " * (-len(header_bytes) % 8)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(len(header_bytes).to_bytes(8, "little"))
+        file.write(header_bytes)
+        for name in header:
+            for chunk in _chunks(tensors[name]):
+                file.write(chunk)
+
+
+def load_model(path: Path, device: str = "auto", task: Task | None = None) -> FittedModel:
+    """Open a model file and verify it; ``ModelFileError`` says what is wrong and what to do.
+
+    The network itself is loaded and checked against the fitted weights at the first prediction.
+    """
+    (task or Task()).report("Opening the model")
+    try:
+        with path.open("rb") as file:
+            metadata, header, start = _read_header(file, path)
+            _verify(file, start, metadata, path)
+            tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
+    except OSError as error:
+        raise ModelFileError(f"{path}: the model cannot be opened ({error.strerror or error}).") from error
+    try:
+        return _build(metadata, tensors, device)
+    except UserError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: the model file lacks or garbles {error}. Fit and save it again.") from error
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path looks like a model file, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError:
+        return False
+    return len(head) > 16 and head[8:24] == b'{"__metadata__":'
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The JSON metadata of a model file, without its arrays; ``ModelFileError`` if it is none."""
+    try:
+        with path.open("rb") as file:
+            return _read_header(file, path)[0]
+    except OSError as error:
+        raise ModelFileError(f"{path}: the model cannot be opened ({error.strerror or error}).") from error
+
+
+def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
+    calibration, normal = model.calibration, model.detector.normal_set
+    return {
+        "format": FORMAT,
+        "app_version": __version__,
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "detector": model.detector.name,
+        "params": asdict(model.detector.params),
+        "detector_state": meta,
+        "description": model.detector.describe(),
+        "normal_set": {"count": len(normal.keys), "fingerprint": fingerprint(normal.sha256)},
+        "threshold": {
+            "fpr": model.fpr, "rule": model.threshold_rule,
+            "value": model.threshold.value, "map_value": model.map_threshold,
+        },
+        "calibration": {
+            "group_spec": model.group_spec, "rule": calibration.rule, "groups": len(set(calibration.groups)),
+            "duplicate_ratio": calibration.duplicate_ratio, "warnings": list(calibration.warnings),
+        },
+        "created": model.created,
+        "provenance": model.provenance,
+    }  # fmt: skip
+
+
+def fingerprint(hashes: tuple[str, ...]) -> str:
+    """One SHA-256 for a set of files, whatever their order."""
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
+
+
+def _layout(tensors: dict[str, Array | RowStore]) -> tuple[dict[str, Any], int]:
+    header, position = {}, 0
+    # Wide types first, so that every array is aligned.
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        size = int(np.prod(tensor.shape)) * tensor.dtype.itemsize
+        header[name] = {
+            "dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [position, position + size],
+        }  # fmt: skip
+        position += size
+    return header, position
+
+
+def _plain(tensor: Array | RowStore) -> Array | RowStore:
+    return tensor if isinstance(tensor, RowStore) else np.ascontiguousarray(tensor)
+
+
+def _chunks(tensor: Array | RowStore) -> Any:
+    if isinstance(tensor, RowStore):
+        for _, block in tensor.blocks(max(1, CHUNK // tensor.row_bytes)):
+            yield block.data.cast("B")
+    elif tensor.size:
+        yield tensor.data.cast("B")
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
+    length = int.from_bytes(file.read(8), "little")
+    total = path.stat().st_size
+    if not 2 <= length <= min(MAX_HEADER, total - 8):
+        raise ModelFileError(f"{path}: this is not a model file, or it is cut short. Choose a file saved by AD Desktop.")
+    try:
+        header = json.loads(file.read(length))
+        metadata = json.loads(header.pop("__metadata__")[KEY])
+        version = metadata["format"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{path}: this is not a model saved by AD Desktop.") from error
+    if version != FORMAT:
+        raise ModelFileError(f"{path}: the model has format {version}; this version reads {FORMAT}. Update AD Desktop.")
+    return metadata, header, 8 + length
+
+
+def _verify(file: BinaryIO, start: int, metadata: dict[str, Any], path: Path) -> None:
+    file.seek(start)
+    content, size = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK):
+        content.update(chunk)
+        size += len(chunk)
+    if size != metadata.get("content_bytes"):
+        raise ModelFileError(f"{path}: the model file is cut short or has grown. Copy it again, or fit and save anew.")
+    if content.hexdigest() != metadata.get("content_sha256"):
+        raise ModelFileError(f"{path}: the model file is damaged (its checksum differs). Copy it again, or fit anew.")
+
+
+def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Array | RowStore:
+    dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
+    begin, end = entry["data_offsets"]
+    if int(np.prod(shape)) * dtype.itemsize != end - begin:
+        raise ModelFileError(f"{path}: the model file contradicts itself. Fit and save it again.")
+    if dtype == np.dtype("<f2") and len(shape) == 2:
+        return RowStore.inside(path, start + begin, shape[0], shape[1:], "<f2")
+    file.seek(start + begin)
+    return np.frombuffer(file.read(end - begin), dtype).reshape(shape)
+
+
+def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> FittedModel:
+    kind = get_detector(metadata["detector"])
+    detector = kind(make_params(kind.Params, metadata["params"]), device)
+    prefix = "detector."
+    mine = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+    detector.restore(State(mine, metadata["detector_state"]))
+    if metadata["normal_set"]["fingerprint"] != fingerprint(detector.normal_set.sha256):
+        raise ModelFileError("The list of normal pictures does not match its fingerprint. Fit and save it again.")
+    told = metadata["calibration"]
+    calibration = Calibration(
+        tensors["calibration.scores"], tuple(int(g) for g in tensors["calibration.groups"]), told["rule"],
+        tensors.get("calibration.map_peaks"), told["duplicate_ratio"], tuple(told["warnings"]),
+    )  # fmt: skip
+    threshold = metadata["threshold"]
+    return FittedModel(
+        detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
+        metadata["provenance"],
+    )  # fmt: skip

@@ -106,6 +106,13 @@ def test_gaussian_scores_are_extrapolated_with_little_bias(n: int, fpr: float) -
     assert 0.7 * fpr < np.mean(achieved) < 1.1 * fpr
 
 
+def test_two_exponential_scores_already_give_the_rate_asked_for() -> None:
+    # One excess over one base: the predictive tail is exact here, however long.
+    draws = np.random.default_rng(5).exponential(size=(8000, 2))
+    achieved = np.exp([-conformal_threshold(d, singles(2), 0.05).value for d in draws])
+    assert achieved.mean() == pytest.approx(0.05, abs=4 * achieved.std() / math.sqrt(8000))
+
+
 def test_interval_holds_the_achieved_rate_nine_times_in_ten() -> None:
     rng = np.random.default_rng(3)
     inside = 0
@@ -122,6 +129,13 @@ def test_interval_counts_groups_not_samples() -> None:
     law = stats.beta(5, 96)
     assert (found.low, found.high) == pytest.approx((law.ppf(0.05), law.ppf(0.95)))
     assert found.smallest == 1 / 101
+
+
+def test_interval_takes_the_new_sample_into_account() -> None:
+    # 39 groups and the new one: 5 % of 40 is two, of 39 only one.
+    law = stats.beta(2, 38)
+    found = conformal_threshold(np.arange(39), singles(39), 0.05)
+    assert (found.low, found.high) == pytest.approx((law.ppf(0.05), law.ppf(0.95)))
 
 
 def test_interval_where_the_groups_cannot_vouch_for_the_rate() -> None:

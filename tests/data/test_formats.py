@@ -8,8 +8,8 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 from pictures import encoded, exif_block, png_chunk, png_file, textured
+from PIL import Image, ImageOps
 
 from ad_desktop.data.images import Picture, info, load
 from ad_desktop.data.samples import Sample
@@ -114,7 +114,7 @@ def test_palette_with_a_transparent_colour_is_composited(tmp_path: Path) -> None
 def test_png_colour_key_is_composited(tmp_path: Path) -> None:
     key = tuple(int(v) for v in COLOUR[5, 5])
     wanted = COLOUR.copy()
-    wanted[(COLOUR == COLOUR[5, 5]).all(axis=2)] = 0
+    wanted[np.equal(COLOUR, COLOUR[5, 5]).all(axis=2)] = 0
     np.testing.assert_array_equal(decode(tmp_path, encoded(COLOUR, "PNG", transparency=key)).pixels, wanted)
 
 

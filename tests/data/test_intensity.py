@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
 from pictures import textured
+from PIL import Image
 
 from ad_desktop.data.images import resize_square, to_display, value_range_of
 from ad_desktop.data.intensity import scale_to_255

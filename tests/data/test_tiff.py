@@ -11,8 +11,8 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
 from pictures import encoded, textured
+from PIL import Image
 
 from ad_desktop.data.images import info, load, page_count
 from ad_desktop.data.samples import Sample

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import re
 from dataclasses import dataclass
@@ -41,8 +40,10 @@ def hub_file(source: HubWeights) -> HubFile:
     The addresses are kept in the cache folder under torchvision's version; torchvision is imported
     only where they are not there yet. ``WeightsError`` if torchvision does not know ``source``.
     """
+    from importlib.metadata import version as installed
+
     record = cache_dir() / "onnx" / "torchvision-weights.json"
-    version = importlib.metadata.version("torchvision")
+    version = installed("torchvision")
     urls = _read(record, version)
     if _key(source) not in urls:
         urls = _ask_torchvision()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ad_desktop.detectors.nets.backbones import Backbone, HubWeights, PackageWeights
 from ad_desktop.detectors.nets.cache import file_sha256, hub_dir
-from ad_desktop.detectors.nets.download import download, is_offline
 from ad_desktop.detectors.nets.hub import HubFile, hub_file
 from ad_desktop.errors import WeightsError
 from ad_desktop.task import Task
@@ -83,6 +82,9 @@ def _hub_file(spec: Backbone, source: HubWeights, task: Task) -> Weights:
 
 
 def _download(spec: Backbone, wanted: HubFile, path: Path, task: Task) -> None:
+    # The web client takes longer to import than all the rest, and is hardly ever needed.
+    from ad_desktop.detectors.nets.download import download, is_offline
+
     try:
         if is_offline():
             raise WeightsError("the network is declared off by HF_HUB_OFFLINE or AD_DESKTOP_OFFLINE")

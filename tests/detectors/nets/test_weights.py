@@ -130,7 +130,7 @@ def test_torchvision_is_asked_once_per_version(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(hub, "_ask_torchvision", lambda: asked.append("again") or {})
     assert hub_file(find_backbone("resnet50").weights).name == "resnet50-0676ba61.pth"  # type: ignore[arg-type]
     assert asked == []
-    monkeypatch.setattr(hub.importlib.metadata, "version", lambda name: "99.0")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "99.0")
     with pytest.raises(WeightsError, match=r"torchvision 99\.0 has no weights efficientnet_b0/IMAGENET1K_V1"):
         hub_file(B0.weights)  # type: ignore[arg-type]
     assert asked == ["again"]

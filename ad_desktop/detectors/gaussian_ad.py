@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ad_desktop.data.images import load, suggest_range
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.samples import Sample
+from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.gaussian.augment import augmented
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
@@ -31,6 +32,8 @@ from ad_desktop.detectors.params import param
 from ad_desktop.detectors.rows import RowStore
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
+
+Value = TypeVar("Value")
 
 MAX_FOLDS = 20
 SMOOTHING = 0.25
@@ -166,6 +169,7 @@ class GaussianAD(Detector):
         pixels = resize_square(picture.pixels, self.side, self.value_range_, sample.path)
         return Prepared(sample, pixels, picture.size, picture.sha256)
 
+    @single_threaded
     def fit(self, prepared: Iterable[Prepared], task: Task) -> None:
         """Collect every normal sample's features and factorise; ``UserError`` below two samples."""
         self._reset()
@@ -174,21 +178,22 @@ class GaussianAD(Detector):
             self._join(item)
         self._finish()
 
+    @single_threaded
     def update(self, add: Iterable[Prepared], remove: Sequence[str], task: Task) -> None:
         """Let samples leave and join the statistics; the others' pixels are not read."""
         unknown = sorted(set(remove) - set(self.keys_))
         if unknown:
             raise UserError(f"{unknown[0]} is not among the normal pictures of this model.")
-        gone = sorted(self.keys_.index(key) for key in set(remove))
+        gone = {self.keys_.index(key) for key in set(remove)}
         added = list(add)
         if len(self.keys_) - len(gone) + len(added) < 2:
             raise UserError("At least two normal pictures have to remain.")
-        for index in gone:
+        for index in sorted(gone):
             self.pyramid_.remove(self.rows_.read(index, index + 1)[0])
         if gone:
-            self.rows_ = self.rows_.without(gone)
-            for column in (self.keys_, self.sha256_, self.sizes_, self.pooled_):
-                column[:] = [value for index, value in enumerate(column) if index not in set(gone)]  # type: ignore[index]
+            self.rows_ = self.rows_.without(sorted(gone))
+            self.keys_, self.sha256_ = _kept(self.keys_, gone), _kept(self.sha256_, gone)
+            self.sizes_, self.pooled_ = _kept(self.sizes_, gone), _kept(self.pooled_, gone)
         for item in added:
             self._join(item)
         self._finish()
@@ -219,9 +224,11 @@ class GaussianAD(Detector):
         return NormalSet(tuple(self.keys_), tuple(self.sha256_), tuple(self.sizes_))
 
     def embeddings(self) -> Array:
-        """Pooled features (n, d), whitened by the fitted Gaussian of all levels together."""
-        return np.stack([rows[0] for rows in self.pooled_])
+        """Pooled features (n, d), each divided by its standard deviation over the normal samples."""
+        vectors = np.stack([rows[0] for rows in self.pooled_]).astype(np.float64)
+        return vectors / np.maximum(vectors.std(axis=0), 1e-12)
 
+    @single_threaded
     def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
         """Held-out distances of every normal sample, and the standards they give."""
         distances = self.pyramid_.held_out(self.rows_, groups, task)
@@ -232,11 +239,13 @@ class GaussianAD(Detector):
         grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
         return HeldOut(scores, grids.reshape(len(grids), -1).max(axis=1).astype(np.float64))
 
+    @single_threaded
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score prepared pictures."""
         sizes = [item.size for item in batch]
         return self._predict(self._features(batch), sizes)
 
+    @single_threaded
     def rescore(self, features: Sequence[tuple[Features, tuple[int, int]]]) -> list[Prediction]:
         """Score features seen before with the model as it is now."""
         found: list[Prediction] = []
@@ -307,6 +316,10 @@ class GaussianAD(Detector):
             },
             "params": asdict(self.params),
         }  # fmt: skip
+
+
+def _kept(column: list[Value], gone: set[int]) -> list[Value]:
+    return [value for index, value in enumerate(column) if index not in gone]
 
 
 def _parse_range(text: str) -> tuple[float, float] | None:

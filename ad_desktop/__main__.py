@@ -1,0 +1,47 @@
+"""Entry point: a command runs without Qt, anything else opens the window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``arguments`` (default: the process's own) and return the exit code."""
+    from ad_desktop.cli.main import COMMANDS
+    from ad_desktop.cli.main import main as run_command
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] == "sample" and not {"--no-window", "--help", "-h", "--json"} & set(given):
+        if has_display():
+            return _open_window([], sample=True)
+        print("ad-desktop: there is no display, so the sample's results go to a folder.", file=sys.stderr)  # noqa: T201
+        return run_command(given)
+    if given and (given[0] in COMMANDS or given[0].startswith("-")):
+        return run_command(given)
+    if not has_display():
+        print(  # noqa: T201
+            "ad-desktop: there is no display to open the window on. Use a command instead: ad-desktop --help",
+            file=sys.stderr,
+        )
+        return 2
+    return _open_window(given)
+
+
+def has_display() -> bool:
+    """Whether a window can be opened: always assumed on Windows and macOS, by the environment elsewhere."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    chosen = os.environ.get("QT_QPA_PLATFORM", "")
+    return bool(chosen) or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_window(paths: Sequence[str], sample: bool = False) -> int:
+    from ad_desktop.app import run
+
+    return run(paths, sample=sample)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The command line: the window's twin, without Qt."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ad_desktop import __version__
+from ad_desktop.errors import Cancelled, UserError
+
+ALL_DONE, SOME_FAILED, NOTHING_DONE = 0, 1, 2
+COMMANDS = ("fit", "update", "predict", "evaluate", "info", "sample")
+
+EPILOG = """\
+Without a command, ad-desktop opens the window, with the files and folders given.
+Exit codes: 0 all done; 1 finished, but some inputs failed (they are listed); 2 wrong use, or nothing could be done.
+Results go to standard output, messages to standard error."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; messages go to standard error."""
+    parser = make_parser()
+    try:
+        chosen = parser.parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        run: Callable[[Any], int] = chosen.run
+        return run(chosen)
+    except UserError as error:
+        print(f"ad-desktop: {error}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+        return NOTHING_DONE
+    except (KeyboardInterrupt, Cancelled):
+        print("ad-desktop: stopped; nothing that was not finished is kept.", file=sys.stderr)  # noqa: T201
+        return NOTHING_DONE
+    except BrokenPipeError:
+        # Whoever read the results has left (such as head); that is their right.
+        sys.stderr.close()
+        return ALL_DONE
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. Nothing heavy is imported to make it."""
+    parser = argparse.ArgumentParser(
+        "ad-desktop",
+        usage="ad-desktop [PATH ...]\n       ad-desktop COMMAND ...",
+        description="Learn what is normal from pictures, and show what is not.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ad-desktop {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_fit(commands)
+    _add_update(commands)
+    _add_predict(commands)
+    _add_evaluate(commands)
+    _add_info(commands)
+    _add_sample(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str, **more: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter, **more
+    )
+    parser.set_defaults(run=lambda chosen: _run(name, chosen))
+    return parser
+
+
+def _run(name: str, chosen: argparse.Namespace) -> int:
+    # Imported here, so that help and wrong use answer at once.
+    from ad_desktop.cli import commands
+
+    function: Callable[[argparse.Namespace], int] = getattr(commands, f"run_{name}")
+    return function(chosen)
+
+
+def _json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable results on standard output")
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+
+
+def _add_fit(commands: Any) -> None:
+    parser = _command(
+        commands, "fit", "Fit a model on normal pictures.",
+        epilog="See the parameters for --set with: ad-desktop info --detector NAME",
+    )  # fmt: skip
+    parser.add_argument("normal", nargs="*", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
+    parser.add_argument("--out", required=True, type=Path, metavar="MODEL", help="model file to write")
+    parser.add_argument("--detector", default="gaussian-ad", metavar="NAME", help="method (default: gaussian-ad)")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the detector"
+    )
+    parser.add_argument(
+        "--fpr", type=float, default=0.05, metavar="RATE", help="accepted false-positive rate (default: 0.05)"
+    )
+    parser.add_argument(
+        "--threshold", default="held-out", choices=("held-out", "chi2"), help="where the threshold comes from"
+    )
+    parser.add_argument(
+        "--groups", default="auto", metavar="RULE",
+        help="which normal pictures belong together: auto, none, folder, regex:PATTERN or FILE.csv (path,group)",
+    )  # fmt: skip
+    _device(parser)
+    _json_flag(parser)
+
+
+def _add_update(commands: Any) -> None:
+    parser = _command(commands, "update", "Add or remove normal pictures of a fitted model, without reading the others.")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file, replaced by the updated one")
+    parser.add_argument("--add", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to add")
+    parser.add_argument("--remove", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to remove")
+    parser.add_argument("--out", type=Path, metavar="MODEL", help="write the updated model here instead")
+    _device(parser)
+    _json_flag(parser)
+
+
+def _add_predict(commands: Any) -> None:
+    parser = _command(commands, "predict", "Score pictures with a fitted model.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders or files to check")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures, masks, maps and tables here")
+    parser.add_argument(
+        "--export", default="overlay,mask,map,csv,json", metavar="KINDS", help="what to write (default: %(default)s)"
+    )
+    _device(parser)
+    _json_flag(parser)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(commands, "evaluate", "Measure a model on a data set in the layout of MVTec AD.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder with test/good, test/<defect>, ground_truth")
+    _device(parser)
+    _json_flag(parser)
+
+
+def _add_info(commands: Any) -> None:
+    parser = _command(commands, "info", "Show this installation, or what models and pictures are.")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="model, picture or folder")
+    parser.add_argument("--detector", metavar="NAME", help="show the parameters of a detector")
+    _json_flag(parser)
+
+
+def _add_sample(commands: Any) -> None:
+    parser = _command(commands, "sample", "Try the bundled sample: in the window, or without a display into a folder.")
+    parser.add_argument("--out", type=Path, default=Path("ad-desktop-sample"), metavar="DIR", help="folder for results")
+    parser.add_argument("--no-window", action="store_true", help="do not open the window, even if there is a display")
+    _json_flag(parser)

@@ -220,8 +220,23 @@ def test_the_cap_is_exact() -> None:
     check_size(PIXEL_CAP, 1)
     with pytest.raises(UnreadableError, match=r"500000001 × 1 pixels"):
         check_size(PIXEL_CAP + 1, 1)
+    check_size(PIXEL_CAP, 1, 8)
+    with pytest.raises(UnreadableError, match="pixels of 9 bytes, and at most 4 GB"):
+        check_size(PIXEL_CAP, 1, 9)
     with pytest.raises(UnreadableError, match="no pixels"):
         check_size(0, 5)
+
+
+def test_wide_numbers_in_many_channels_are_capped_in_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 8, 3)), photometric="rgb", compression="deflate")
+    content = bytearray(path.read_bytes())
+    tags = struct.unpack_from("<I", content, 4)[0] + 2
+    for entry in range(tags, tags + 60, 12):
+        if struct.unpack_from("<H", content, entry)[0] in (256, 257, 278):
+            struct.pack_into("<HII", content, entry + 2, 4, 1, 20_000)
+    path.write_bytes(content)
+    assert "20000 × 20000 pixels of 24 bytes" in reason(path)
 
 
 def test_between_pillows_own_cap_and_ours(tmp_path: Path) -> None:

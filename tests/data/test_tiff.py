@@ -323,6 +323,18 @@ def test_cut_off_files_are_refused(tmp_path: Path, compression: str | None, miss
         load(Sample(path))
 
 
+def test_missing_strips_are_not_filled_with_black(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tif", GREY, compression="lzw", rowsperstrip=8)
+    content = bytearray(path.read_bytes())
+    entry = struct.unpack_from("<I", content, 4)[0] + 2
+    while struct.unpack_from("<H", content, entry)[0] != 257:
+        entry += 12
+    struct.pack_into("<HII", content, entry + 2, 4, 1, 80)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="ends inside the picture"):
+        load(Sample(path))
+
+
 def test_what_tifffile_finds_odd_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.tif"
     content = encoded(GREY, "TIFF", tiffinfo={305: "program", 306: "not a date"})

@@ -13,6 +13,9 @@ Array = NDArray[Any]
 PIXEL_CAP = 500_000_000
 """Most pixels (width × height) a picture may have; 1.5 GB when decoded as 8-bit RGB."""
 
+BYTE_CAP = 8 * PIXEL_CAP
+"""Most bytes a picture may have when decoded as it is stored: 4 GB, for wide numbers in many channels."""
+
 
 class UnreadableError(Exception):
     """Why a picture cannot be used; ``str(error)`` is the reason, without the path."""
@@ -78,14 +81,22 @@ class Reader(ABC):
         return 1
 
 
-def check_size(width: int, height: int) -> None:
-    """Raise ``UnreadableError`` for a picture without pixels or above ``PIXEL_CAP``."""
+def check_size(width: int, height: int, pixel_bytes: int = 1) -> None:
+    """Raise ``UnreadableError`` for a picture without pixels, or above ``PIXEL_CAP`` or ``BYTE_CAP``.
+
+    ``pixel_bytes`` is what one pixel takes as it is stored.
+    """
     if width < 1 or height < 1:
         raise UnreadableError("the picture has no pixels: its header is damaged")
     if width * height > PIXEL_CAP:
         raise UnreadableError(
             f"the picture has {width} × {height} pixels ({width * height / 1e6:,.0f} megapixels), "
             f"and at most {PIXEL_CAP // 1_000_000} megapixels can be opened: scale it down or cut it into parts"
+        )
+    if width * height * pixel_bytes > BYTE_CAP:
+        raise UnreadableError(
+            f"the picture has {width} × {height} pixels of {pixel_bytes} bytes, and at most {BYTE_CAP / 1e9:.0f} GB "
+            "can be opened: save it with smaller numbers, scale it down or cut it into parts"
         )
 
 

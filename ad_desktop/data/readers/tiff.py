@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import warnings
 from typing import Any, BinaryIO
@@ -77,13 +78,16 @@ class TiffReader(Reader):
 
 def _decode(page: Any, file_size: int) -> Decoded:
     """Decode one tifffile page."""
-    check_size(page.imagewidth, page.imagelength)
+    itemsize = page.dtype.itemsize if page.dtype is not None else 1
+    check_size(page.imagewidth, page.imagelength, page.samplesperpixel * itemsize)
     if page.imagedepth != 1:
         raise UnreadableError("volumes in one TIFF page cannot be opened: save each slice as a page")
     known = page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE)
     if not (known or (page.photometric == _YCBCR and page.compression == _JPEG)) or not _decodable(page):
         raise _LeftToPillowError
-    if any(start + length > file_size for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)):
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    # tifffile would fill what is missing with black.
+    if len(parts) < math.prod(page.chunked) or any(start + length > file_size for start, length in parts):
         raise UnreadableError("the TIFF file is incomplete: it ends inside the picture; copy it again")
     with np.errstate(all="ignore"):
         # One worker: pictures are already decoded side by side.
@@ -112,7 +116,9 @@ def _colours(page: Any, samples: Array) -> Array:
     if count == 3 and colours == 1 and set(extra) <= {_UNSPECIFIED}:
         colours = 3  # microscopes write three channels as "grey" planes
     if count < colours or (colours == 1 and count > 1 and extra[:1] in ((), (_UNSPECIFIED,))):
-        raise UnreadableError(f"the picture has {count} channels of unknown meaning: save it as grey or RGB")
+        raise UnreadableError(
+            f"the picture has {count} channel{'s' * (count > 1)} of unknown meaning: save it as grey or RGB"
+        )
     pixels = _scale(page, samples[..., :colours])
     if extra[:1] == (_UNASSOCIATED,) and count > colours:
         # Associated alpha is already multiplied in; unspecified samples are no alpha.

@@ -34,7 +34,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.statusbar import StatusBar
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.viewer import Viewer
-from ad_desktop.workflows.export import EXPORT_KINDS
+from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
 
 _SHUTDOWN_SECONDS = 5.0
@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
     def _restore_layout(self) -> None:
         self.setMinimumSize(QSize(800, 520))
         self.resize(1280, 820)
-        self.resizeDocks([self.library, self.model], [380, 310], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.library, self.model], [400, 320], Qt.Orientation.Horizontal)
         geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -279,7 +279,7 @@ class MainWindow(QMainWindow):
         session, controls = self.session, self.viewer.controls
         with_result = [item for item in session.items.values() if item.prediction is not None]
         self.export_dialog = ExportDialog(
-            EXPORT_KINDS, self._selected(), with_result, controls.chosen_opacity, controls.chosen_colours,
+            export_kinds(), self._selected(), with_result, controls.chosen_opacity, controls.chosen_colours,
             self._settings, self,
         )  # fmt: skip
         self.export_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

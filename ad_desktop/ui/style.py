@@ -21,6 +21,7 @@ QProgressBar {{ background: {line}; border: none; border-radius: 4px; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
 QMainWindow::separator {{ background: {line}; width: 1px; height: 1px; }}
 QMainWindow::separator:hover {{ background: {accent}; }}
+QWidget#foot {{ border-top: 1px solid {line}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar {{ border-top: 1px solid {line}; }}
 QDockWidget::title {{ padding: 6px 10px; background: {window}; text-align: left; }}

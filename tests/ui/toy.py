@@ -67,7 +67,9 @@ class ToyDetector(Detector):
     @property
     def normal_set(self) -> NormalSet:
         known = [one for one, _ in self._known]
-        return NormalSet(tuple(o.sample.key for o in known), tuple(o.sha256 for o in known), tuple(o.size for o in known))
+        return NormalSet(
+            tuple(o.sample.key for o in known), tuple(o.sha256 for o in known), tuple(o.size for o in known)
+        )
 
     def embeddings(self) -> Array | None:
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.samples import Failure
+from ad_desktop.export.record import OverlayStyle
 from ad_desktop.jobs import Job, JobRunner
 from ad_desktop.task import Task
 from ad_desktop.ui.items import Item
@@ -50,6 +51,8 @@ class ExportFlow(QObject):
         if model is None:
             return None
         known = [Result(i.sample, i.prediction, i.error or None) for i in request.items if i.prediction or i.error]
+        style = OverlayStyle(request.colour_map, request.opacity)
+        labels = {item.key: item.label.value for item in request.items}
         missing = [item.sample for item in request.items if item.prediction is None and not item.error]
 
         def work(task: Task) -> ExportOutcome:
@@ -58,10 +61,7 @@ class ExportFlow(QObject):
                 if missing:
                     yield from predict(model, missing, task)
 
-            return export_results(
-                model, results(), request.folder, request.kinds, task,
-                opacity=request.opacity, colour_map=request.colour_map,
-            )  # fmt: skip
+            return export_results(model, results(), request.folder, request.kinds, task, style, labels)
 
         job = self._runner.submit("Exporting", work)
         job.succeeded.connect(lambda outcome: self._take(request, outcome))

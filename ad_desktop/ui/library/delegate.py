@@ -118,9 +118,10 @@ class RowDelegate(QStyledItemDelegate):
         icon.paint(painter, box)
         left = rect.adjusted(size + 5, 0, 0, 0)
         metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        if metrics.horizontalAdvance(text) > left.width() + 1:
+            return  # a narrow column shows the icon alone, not a cut word
         painter.setPen(self._text_colour(option))
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, left.width())
-        painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
 
     def _paint_number(self, painter: QPainter, option: _Option, index: _Index) -> None:
         rect: QRect = option.rect.adjusted(2, 0, -8, 0)  # type: ignore[attr-defined]

@@ -12,8 +12,9 @@ from ad_desktop.ui.library.rows import TITLES, Column, LibraryRows
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 
-_PERCENTILE_FROM = 400
-"""Width of the list, in pixels, from which it has room for the percentile."""
+# Widths of the list, in characters, from which it has room for the percentile, and for labels in words.
+_PERCENTILE_FROM = 80
+_WORDS_FROM = 96
 
 
 class LibraryView(QTreeView):
@@ -32,7 +33,8 @@ class LibraryView(QTreeView):
         self._kept: set[str] = set()
         self._resetting = False
         self._hint = ""
-        self._percentile_chosen: bool | None = None
+        self._words: bool | None = None
+        self._chosen: dict[Column, bool] = {}
         delegate.setParent(self)
         self.setItemDelegate(delegate)
         self.setModel(rows)
@@ -48,6 +50,7 @@ class LibraryView(QTreeView):
         rows.modelAboutToBeReset.connect(self._keep_selection)
         rows.modelReset.connect(self._restore_selection)
         session.current_changed.connect(self._show_current)
+        session.model_changed.connect(self._arrange_columns)
         self.selectionModel().selectionChanged.connect(lambda *_: self.items_selected.emit())
 
     def selected_items(self) -> list[Item]:
@@ -108,8 +111,7 @@ class LibraryView(QTreeView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._percentile_chosen is None:
-            self.setColumnHidden(Column.PERCENTILE, self.width() < _PERCENTILE_FROM)
+        self._arrange_columns()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -126,17 +128,35 @@ class LibraryView(QTreeView):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(44)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
-        metrics = self.fontMetrics()
-        widths = {Column.LABEL: "Anomalous", Column.SCORE: "1234567", Column.PERCENTILE: "Percentile",
-                  Column.VERDICT: "Anomalous"}  # fmt: skip
-        extra = {Column.LABEL: 30, Column.SCORE: 18, Column.PERCENTILE: 22, Column.VERDICT: 30}
-        for column, text in widths.items():
+        for column in list(Column)[1:]:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-            header.resizeSection(column, metrics.horizontalAdvance(text) + extra[column])
+            header.resizeSection(column, self._width_of(column))
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_columns)
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+
+    def _width_of(self, column: Column, words: bool = False) -> int:
+        texts = {
+            Column.SCORE: ("12345", 22),
+            Column.PERCENTILE: ("Percentile", 24),
+            Column.VERDICT: ("Anomalous", 30),
+        }
+        texts[Column.LABEL] = ("Anomalous", 32) if words else ("Label", 18)
+        text, extra = texts[column]
+        return self.fontMetrics().horizontalAdvance(text) + extra
+
+    def _arrange_columns(self) -> None:
+        """Hide what has nothing to say yet or no room, unless the user chose otherwise."""
+        fitted = self._session.model is not None
+        room = self.width() / max(1, self.fontMetrics().averageCharWidth())
+        shown = {Column.SCORE: fitted, Column.VERDICT: fitted, Column.PERCENTILE: fitted and room >= _PERCENTILE_FROM}
+        for column, wanted in {**shown, **self._chosen}.items():
+            self.setColumnHidden(column, not wanted)
+        words = room >= _WORDS_FROM or not fitted
+        if words is not self._words:
+            self._words = words
+            self.header().resizeSection(Column.LABEL, self._width_of(Column.LABEL, words))
 
     def _show_columns(self, place: QPoint) -> None:
         menu = QMenu(self)
@@ -149,9 +169,8 @@ class LibraryView(QTreeView):
         menu.popup(self.header().mapToGlobal(place))
 
     def _choose_column(self, column: Column, shown: bool) -> None:
-        self.setColumnHidden(column, not shown)
-        if column is Column.PERCENTILE:
-            self._percentile_chosen = shown
+        self._chosen[column] = shown
+        self._arrange_columns()
 
     def _show_menu(self, place: QPoint) -> None:
         if self.selected_items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,8 +53,8 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
 
     def set_threshold(self, value: float) -> None:
         """Move the line; emits nothing."""
-        self.line.setVisible(np.isfinite(value))
-        if np.isfinite(value):
+        self.line.setVisible(math.isfinite(value))
+        if math.isfinite(value):
             self.line.setValue(value)
 
     def _draw(self) -> None:

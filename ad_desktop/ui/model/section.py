@@ -24,7 +24,9 @@ class Section(QWidget):
         font = self.toggle.font()
         font.setBold(True)
         self.toggle.setFont(font)
-        self.toggle.setStyleSheet("QToolButton { border: none; padding: 4px 0; background: transparent; }")
+        self.toggle.setStyleSheet(
+            "QToolButton { border: none; padding: 4px 0; margin-left: -4px; background: transparent; }"
+        )
         self.content = content
         self.toggle.toggled.connect(self._show)
         layout = QVBoxLayout(self)

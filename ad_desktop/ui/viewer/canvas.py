@@ -12,6 +12,8 @@ from ad_desktop.ui.viewer.layers import LineLayer, MapLayer, PictureLayer
 from ad_desktop.ui.viewer.pictures import Shown
 
 _MARGIN = 0.015
+_FARTHEST = 40
+"""How many times its own size around a picture can be seen."""
 _LARGEST_PIXEL = 48
 """How large one picture pixel can get on the screen, in screen pixels."""
 
@@ -67,10 +69,7 @@ class Canvas(pyqtgraph.GraphicsView):
             return
         height, width = shown.size
         if not same:
-            self.box.setLimits(
-                xMin=-width, xMax=2 * width, yMin=-height, yMax=2 * height,
-                minXRange=min(width, 8), maxXRange=12 * width, maxYRange=12 * height,
-            )  # fmt: skip
+            self.box.setLimits(minXRange=min(width, 8), maxXRange=_FARTHEST * width, maxYRange=_FARTHEST * height)
         if self._fitted or not same:
             self.fit()
 

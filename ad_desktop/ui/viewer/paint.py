@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ad_desktop.export.colour import overlay_lut
 
 
 class Mode(StrEnum):
@@ -16,21 +17,17 @@ class Mode(StrEnum):
     OFF = "Off"
 
 
-def colour_table(colours: NDArray[np.uint8], mode: Mode, opacity: float, threshold_code: int) -> list[int]:
+def colour_table(colour_map: str, mode: Mode, opacity: float, threshold_code: int) -> list[int]:
     """256 ``0xAARRGGBB`` values for the 256 codes of an overlay.
 
-    ``colours`` is (256, 3) uint8, ``opacity`` 0–1. A heat map fades in from below the threshold, so
-    that what is normal leaves the picture bare; ABOVE paints nothing up to the threshold.
+    ``opacity`` is 0–1. A heat map fades in up to the threshold, as in exported pictures, so that
+    what is normal leaves the picture bare; ABOVE paints nothing up to the threshold.
     """
-    codes = np.arange(256, dtype=np.float64)
+    colours = overlay_lut(colour_map, opacity, threshold_code).astype(np.uint32)
     if mode is Mode.OFF:
-        share = np.zeros(256)
+        colours[:, 3] = 0
     elif mode is Mode.ABOVE:
-        share = (codes >= threshold_code).astype(np.float64)
-    else:
-        ramp = np.clip((codes / max(threshold_code, 1) - 0.25) / 0.75, 0, 1)
-        share = ramp * ramp * (3 - 2 * ramp)
-    alpha = np.rint(255 * opacity * share).astype(np.uint32)
-    red, green, blue = (colours[:, channel].astype(np.uint32) for channel in range(3))
+        colours[:, 3] = np.where(np.arange(256) >= threshold_code, round(255 * opacity), 0)
+    red, green, blue, alpha = colours.T
     table: list[int] = ((alpha << 24) | (red << 16) | (green << 8) | blue).tolist()
     return table

@@ -53,16 +53,10 @@ class Scale:
     high: float
 
     @classmethod
-    def around(cls, threshold: float | None, grids: list[NDArray[np.float32]]) -> Scale:
-        """From the usual map value to as far above the threshold again, and half as much more.
-
-        Without a threshold the largest value seen is the top.
-        """
-        low = float(np.median([float(np.median(grid)) for grid in grids]))
-        top = max(float(grid.max()) for grid in grids)
-        if threshold is None or threshold <= low:
-            return cls(low, max(top, low + 1e-6))
-        return cls(low, low + 2.5 * (threshold - low))
+    def over(cls, grids: list[NDArray[np.float32]]) -> Scale:
+        """The range of some maps, for a model that has none of its own."""
+        low, high = min(float(grid.min()) for grid in grids), max(float(grid.max()) for grid in grids)
+        return cls(low, max(high, low + 1e-6))
 
     def code(self, value: float) -> int:
         """The code of a value, 0–255."""

@@ -8,7 +8,6 @@ from PySide6.QtCore import QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from ad_desktop.export.colour import lut
 from ad_desktop.jobs import JobRunner
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
@@ -135,8 +134,13 @@ class Viewer(QWidget):
         self.source.request_overlay(item, self._scale)
 
     def _make_scale(self) -> Scale:
+        """The model's own range, as in exported pictures; it stays while the threshold moves."""
+        model = self._session.model
+        own = None if model is None else model.map_range
+        if own is not None:
+            return Scale(*own)
         grids = [item.prediction.grid for item in self._session.items.values() if item.prediction is not None]
-        return Scale.around(self._session.map_threshold, grids[:200])
+        return Scale.over(grids[:200])
 
     def _forget_scale(self) -> None:
         self._scale = None
@@ -193,7 +197,7 @@ class Viewer(QWidget):
         if self._scale is not None:
             level = self._session.map_threshold
             code = 128 if level is None else self._scale.code(level)
-            table = colour_table(lut(controls.chosen_colours), controls.chosen_mode, controls.chosen_opacity, code)
+            table = colour_table(controls.chosen_colours, controls.chosen_mode, controls.chosen_opacity, code)
             self.canvas.map.set_table(table)
 
     def _read_out(self, place: tuple[int, int] | None) -> None:

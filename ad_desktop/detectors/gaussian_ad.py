@@ -8,8 +8,9 @@ map is a local Gaussian on the same features, after PaDiM (arXiv 2011.08785).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -152,8 +153,8 @@ class GaussianAD(Detector):
 
     @property
     def batch_size(self) -> int:
-        """One on the CPU, where larger batches are slower and would change the last digits; the engine's own on a GPU."""
-        return 1 if self.engine.device == "cpu" else self.engine.batch_size
+        """The engine's own."""
+        return self.engine.batch_size
 
     def survey(self, samples: Sequence[Sample], task: Task) -> None:
         """Settle the value range of pictures with more than 8 bits."""
@@ -174,8 +175,8 @@ class GaussianAD(Detector):
         """Collect every normal sample's features and factorise; ``UserError`` below two samples."""
         self._reset()
         self.load(task)
-        for item in prepared:
-            self._join(item)
+        for batch in batched(prepared, self.batch_size):
+            self._join(batch)
         self._finish()
 
     @single_threaded
@@ -194,20 +195,20 @@ class GaussianAD(Detector):
             self.rows_ = self.rows_.without(sorted(gone))
             self.keys_, self.sha256_ = _kept(self.keys_, gone), _kept(self.sha256_, gone)
             self.sizes_, self.pooled_ = _kept(self.sizes_, gone), _kept(self.pooled_, gone)
-        for item in added:
-            self._join(item)
+        for batch in batched(added, self.batch_size):
+            self._join(batch)
         self._finish()
 
-    def _join(self, item: Prepared) -> None:
-        [features] = self._features([item])
-        pictures = augmented(item.pixels, item.sha256, self.params.augmentations)
-        copies = [self.layout.features(self.engine.run(p[None]))[0].pooled for p in pictures]
-        self.keys_.append(item.sample.key)
-        self.sha256_.append(item.sha256)
-        self.sizes_.append(item.size)
-        self.pooled_.append(np.stack([features.pooled, *copies]))
-        self.rows_.append(features.local)
-        self.pyramid_.add(features.local)
+    def _join(self, batch: Sequence[Prepared]) -> None:
+        for item, features in zip(batch, self._features(batch), strict=True):
+            pictures = augmented(item.pixels, item.sha256, self.params.augmentations)
+            copies = [self.layout.features(self.engine.run(p[None]))[0].pooled for p in pictures]
+            self.keys_.append(item.sample.key)
+            self.sha256_.append(item.sha256)
+            self.sizes_.append(item.size)
+            self.pooled_.append(np.stack([features.pooled, *copies]))
+            self.rows_.append(features.local)
+            self.pyramid_.add(features.local)
 
     def _features(self, batch: Sequence[Prepared]) -> list[Features]:
         return self.layout.features(self.engine.run(np.stack([item.pixels for item in batch])))
@@ -316,6 +317,13 @@ class GaussianAD(Detector):
             },
             "params": asdict(self.params),
         }  # fmt: skip
+
+
+def batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
+    """Lists of up to ``size`` items, in order."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
 
 
 def _kept(column: list[Value], gone: set[int]) -> list[Value]:

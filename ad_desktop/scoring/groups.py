@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from ad_desktop.errors import UserError
 
-WARN_RATIO = 1.1
+MIN_GROUPS = 3
+LARGEST_RATIO = 100.0
+WARN_RATIO = 1.15
 """From this ratio on, samples are suspiciously close to some others."""
 
 
@@ -22,8 +24,7 @@ WARN_RATIO = 1.1
 class Grouping:
     """``groups`` holds one integer per sample; ``rule`` says in words where they come from.
 
-    ``duplicate_ratio`` is the median ratio of a sample's distance to the nearest sample of another
-    group to that of the nearest sample at all; 1 means that grouping changed nothing.
+    ``duplicate_ratio``: see the function of that name.
     """
 
     groups: tuple[int, ...]
@@ -70,7 +71,7 @@ def _finished(groups: Sequence[int], rule: str, embeddings: NDArray[Any] | None)
     if len(set(groups)) < 2 and len(groups) > 1:
         warnings.append("All normal pictures are in one group, so every picture was left out by itself instead.")
         groups = range(len(groups))
-    ratio = None if embeddings is None else duplicate_ratio(embeddings, blocks(len(groups)), groups)
+    ratio = None if embeddings is None else duplicate_ratio(embeddings, groups)
     if ratio is not None and ratio > WARN_RATIO:
         warnings.append(
             f"Some normal pictures look like near-duplicates across groups (ratio {ratio:.2f}): more false alarms than "
@@ -133,3 +134,70 @@ def _by_table(keys: Sequence[str], table: Path) -> list[str]:
     if missing:
         raise UserError(f"{table}: {len(missing)} pictures have no group there, such as {missing[0]}.")
     return names
+
+
+def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping:
+    """Near-duplicates in feature space grouped, if there are any; every sample by itself otherwise."""
+    alone = range(len(keys))
+    if embeddings is None or len(keys) < 3:
+        return Grouping(tuple(alone), "every picture by itself")
+    distances = _distances(embeddings)
+    ratio = _ratio(distances, np.arange(len(keys)))
+    if ratio <= WARN_RATIO:
+        return Grouping(tuple(alone), "every picture by itself; no near-duplicates were found", ratio)
+    groups = _neighbourhoods(distances)
+    count = len(set(groups))
+    if count < MIN_GROUPS:
+        return Grouping(
+            tuple(alone), "every picture by itself", ratio,
+            ("The normal pictures are near-duplicates of each other: the threshold may let more false alarms through than "
+             "asked for. Add pictures of other parts or sessions.",),
+        )  # fmt: skip
+    warning = (
+        f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. If you "
+        "know which pictures belong to one part or session, say so (by folder, file-name pattern or CSV): it is safer."
+    )
+    return Grouping(tuple(groups), "near-duplicates found in feature space", ratio, (warning,))
+
+
+def _distances(embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    """Euclidean distances (n, n) between samples, infinite on the diagonal."""
+    vectors = np.asarray(embeddings, np.float64)
+    vectors = vectors - vectors.mean(axis=0)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    squared = squares[:, None] + squares - 2 * (vectors @ vectors.T)
+    distances = np.sqrt(np.maximum(squared, 0.0))
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
+def _neighbourhoods(distances: NDArray[np.float64]) -> list[int]:
+    """Component numbers (n,) of the graph that joins every sample to its nearest one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(distances)
+    graph = coo_array((np.ones(n), (np.arange(n), distances.argmin(axis=1))), shape=(n, n))
+    return [int(label) for label in connected_components(graph, directed=False)[1]]
+
+
+def duplicate_ratio(embeddings: NDArray[Any], groups: Sequence[int]) -> float | None:
+    """How much closer the nearest sample of another group is than the nearest one beyond its neighbourhood.
+
+    The median over the samples; about 1 where samples are independent, larger where there are
+    near-duplicates across groups. ``embeddings`` (n, d). None for fewer than three groups.
+    """
+    return _ratio(_distances(embeddings), np.asarray(groups)) if len(set(groups)) >= 3 else None
+
+
+def _ratio(distances: NDArray[np.float64], groups: NDArray[np.int_]) -> float:
+    across = np.where(groups[:, None] == groups, np.inf, distances)
+    nearest = across.min(axis=1)
+    near = np.asarray(_neighbourhoods(across))
+    beyond = np.where(near[:, None] == near, np.inf, across).min(axis=1)
+    known = np.isfinite(beyond)
+    if not known.any():
+        return LARGEST_RATIO
+    # Exact copies have distance 0.
+    ratios = beyond[known] / np.maximum(nearest[known], beyond[known] / LARGEST_RATIO)
+    return float(np.median(ratios))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ad_desktop.data.images import load
 from ad_desktop.data.intensity import to_display, value_range_of
 from ad_desktop.data.samples import Failure, Sample
-from ad_desktop.errors import InputError
+from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.names import export_names
 from ad_desktop.export.record import ExportRecord, OverlayStyle, ResultRow, row_of
 from ad_desktop.export.registry import sample_exporters, table_exporters
@@ -22,6 +25,13 @@ def export_kinds() -> dict[str, str]:
     """Every kind of export with its title."""
     exporters = [*sample_exporters().values(), *table_exporters().values()]
     return {exporter.kind: exporter.title for exporter in exporters}
+
+
+def check_kinds(kinds: Collection[str]) -> None:
+    """``UserError`` unless all ``kinds`` exist."""
+    unknown = [kind for kind in kinds if kind not in export_kinds()]
+    if unknown:
+        raise UserError(f"Unknown kind of export {unknown[0]!r}. Known: {', '.join(export_kinds())}.")
 
 
 @dataclass
@@ -56,8 +66,13 @@ class Exporter:
         self._names = {s.key: name for s, name in zip(unique, export_names(unique), strict=True)}
         self._rows: dict[str, ResultRow] = {}
 
-    def add(self, result: Result) -> None:
-        """Write one result's own files and keep its row."""
+    def add_failure(self, failure: Failure) -> None:
+        """Keep a row for an input that never became a sample."""
+        self._rows[failure.path] = ResultRow(failure.path, error=failure.reason)
+        self.outcome.failures.append(failure)
+
+    def add(self, result: Result) -> str | None:
+        """Write one result's own files and keep its row; returns what went wrong, if anything did."""
         sample = result.sample
         try:
             self._rows[sample.key] = self._row(result)
@@ -66,6 +81,7 @@ class Exporter:
         error = self._rows[sample.key].error
         if error:
             self.outcome.failures.append(Failure(str(sample.path), error))
+        return error
 
     def finish(self) -> ExportOutcome:
         """Write the tables and return what was done."""
@@ -85,7 +101,7 @@ class Exporter:
         self.outcome.files += export_sample(record, self._folder, self._kinds)
         return row_of(record)
 
-    def _pixels(self, sample: Sample) -> object:
+    def _pixels(self, sample: Sample) -> NDArray[Any]:
         pixels = load(sample).pixels
         return to_display(pixels, value_range_of(pixels))
 
@@ -106,13 +122,6 @@ def export_results(
         task.report("Exporting", done, len(known))
         exporter.add(result)
     return exporter.finish()
-
-
-def exported(results: Iterable[Result], exporter: Exporter) -> Iterator[Result]:
-    """Pass results on, exporting each as it comes by."""
-    for result in results:
-        exporter.add(result)
-        yield result
 
 
 def _failed(sample: Sample, reason: str) -> ResultRow:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections import Counter
+from dataclasses import asdict
 from importlib import metadata, util
+from pathlib import Path
 from typing import Any
 
 from ad_desktop import __version__
+from ad_desktop.data.datasets import find_mvtec
+from ad_desktop.data.folders import scan
+from ad_desktop.data.images import info
 from ad_desktop.detectors.nets.backbones import PackageWeights, backbone_names, find_backbone
 from ad_desktop.detectors.nets.devices import DeviceInfo, devices
-from ad_desktop.detectors.nets.hub import hub_dir, hub_file
+from ad_desktop.detectors.nets.cache import hub_dir
+from ad_desktop.detectors.nets.hub import hub_file
 from ad_desktop.detectors.registry import detectors
+from ad_desktop.workflows.store import is_model, read_metadata
 
 PACKAGES = ("torch", "torchvision", "onnxruntime", "timm", "numpy", "scipy", "scikit-learn", "pillow", "tifffile",
             "PySide6-Essentials", "pyqtgraph")  # fmt: skip
@@ -35,6 +43,27 @@ def environment() -> dict[str, Any]:
         "detectors": {name: kind.summary for name, kind in detectors().items()},
         "weights": {name: _weights(name) for name in backbone_names()},
     }
+
+
+def describe_path(path: Path) -> dict[str, Any]:
+    """What a model file, a picture or a folder is, JSON-able; ``UserError`` if it is none of them."""
+    if path.is_dir():
+        return {"path": str(path), **_folder(path)}
+    if is_model(path):
+        told = read_metadata(path)
+        kept = {k: v for k, v in told.items() if k not in ("detector_state", "content_sha256", "content_bytes")}
+        return {"path": str(path), "kind": "model", **kept}
+    return {"path": str(path), "kind": "picture", **asdict(info(path))}
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    dataset = find_mvtec(path)
+    if dataset is not None:
+        defects = Counter(item.defect or "good" for item in dataset.test)
+        masks = sum(item.mask is not None for item in dataset.test)
+        return {"kind": "data set", "normal": len(dataset.normal), "test": dict(defects), "masks": masks}
+    found = scan([path])
+    return {"kind": "folder", "pictures": len(found.samples), "errors": [vars(f) for f in found.failures]}
 
 
 def _weights(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,16 @@ def save_model(model: FittedModel, path: Path) -> None:
         for name in header:
             for chunk in _chunks(tensors[name]):
                 file.write(chunk)
+
+
+def check_target(path: Path) -> None:
+    """``UserError`` if a model cannot be saved to ``path``, said before the work and not after it."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file for the model, such as {path / ('model' + SUFFIX)}.")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path}: the folder {path.absolute().parent} does not exist. Make it first.")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UserError(f"{path}: writing to {path.absolute().parent} is not allowed. Choose another folder.")
 
 
 def load_model(path: Path, device: str = "auto", task: Task | None = None) -> FittedModel:

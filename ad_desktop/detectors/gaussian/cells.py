@@ -65,10 +65,13 @@ class CellGaussian:
 
     def distances(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Mahalanobis distances (b, P), float32, of samples (b, P, d)."""
-        residuals = samples.astype(np.float32) - self.centres.astype(np.float32)
-        whitened = residuals.reshape(-1, residuals.shape[-1]) @ self.whitener.T
-        distances: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", whitened, whitened))
-        return distances.reshape(samples.shape[:2])
+        centres, whitener = self.centres.astype(np.float32), self.whitener.T
+        distances = np.empty(samples.shape[:2], np.float32)
+        # One by one: the last digits of a product may depend on how many rows it has.
+        for index, sample in enumerate(samples):
+            whitened = (sample - centres) @ whitener
+            distances[index] = np.sqrt(np.einsum("ij,ij->i", whitened, whitened))
+        return distances
 
     def held_out(self, members: NDArray[Any]) -> NDArray[np.float32]:
         """Distances (g, P) of one group's samples (g, P, d) to the model without that group, at fixed ρ and μ.

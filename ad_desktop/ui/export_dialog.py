@@ -54,7 +54,7 @@ class ExportDialog(QDialog):
             box.setChecked(kind in remembered)
             box.toggled.connect(self._check)
         self.selected = QRadioButton(f"Selected pictures ({len(self._chosen):,})")
-        self.all = QRadioButton(f"All pictures with a result ({len(self._all):,})")
+        self.all = QRadioButton(f"All checked pictures ({len(self._all):,})")
         self.selected.setEnabled(bool(self._chosen))
         (self.selected if len(self._chosen) > 1 or not self._all else self.all).setChecked(True)
         self.folder = QLineEdit(str(settings.value("export/folder", "")))

@@ -277,9 +277,9 @@ class MainWindow(QMainWindow):
     def ask_export(self) -> None:
         """Open the export dialog."""
         session, controls = self.session, self.viewer.controls
-        with_result = [item for item in session.items.values() if item.prediction is not None]
+        checked = [i for i in session.items.values() if i.prediction is not None and i.label is not Label.NORMAL]
         self.export_dialog = ExportDialog(
-            export_kinds(), self._selected(), with_result, controls.chosen_opacity, controls.chosen_colours,
+            export_kinds(), self._selected(), checked, controls.chosen_opacity, controls.chosen_colours,
             self._settings, self,
         )  # fmt: skip
         self.export_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, find_mvtec
+from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, TestItem, find_mvtec
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Failure, Label
 from ad_desktop.jobs import Job, JobRunner, LaneName
@@ -105,15 +105,24 @@ def _add_scan(found: Found, paths: list[Path], label: Label | None) -> None:
 
 def _add_dataset(found: Found, dataset: MvtecDataset) -> None:
     root = dataset.folder.parent
-    found.items += [Item.of(sample, Label.NORMAL, _folder(sample.path, root)) for sample in dataset.normal]
-    found.items += [
-        Item.of(t.sample, Label.TO_CHECK, _folder(t.sample.path, root), t.defect or "", t.mask) for t in dataset.test
+    items = [Item.of(sample, Label.NORMAL, _folder(sample.path, root)) for sample in dataset.normal]
+    items += [
+        Item.of(t.sample, _truth(t, dataset), _folder(t.sample.path, root), t.defect or "", t.mask)
+        for t in dataset.test
     ]
+    found.items += items
     found.failures += dataset.failures
+    normal = sum(item.label is Label.NORMAL for item in items)
     found.notes.append(
-        f"{dataset.folder.name} is laid out as a data set: {len(dataset.normal):,} normal pictures to learn from, "
-        f"{len(dataset.test):,} to check" + (", known defects outlined." if dataset.has_masks else ".")
+        f"{dataset.folder.name} is laid out as a data set: {normal:,} normal pictures to learn from, "
+        f"{len(items) - normal:,} to check" + (", known defects outlined." if dataset.has_masks else ".")
     )
+
+
+def _truth(test: TestItem, dataset: MvtecDataset) -> Label:
+    """Test pictures are to be checked; a folder of good beside one of bad is something to learn from."""
+    pair = not dataset.normal and test.sample.path.parent.parent == dataset.folder
+    return Label.NORMAL if pair and not test.is_anomalous else Label.TO_CHECK
 
 
 def _folder(path: Path, root: Path | None) -> str:

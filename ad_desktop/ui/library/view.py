@@ -140,9 +140,9 @@ class LibraryView(QTreeView):
         texts = {
             Column.SCORE: ("12345", 22),
             Column.PERCENTILE: ("Percentile", 24),
-            Column.VERDICT: ("Anomalous", 30),
+            Column.VERDICT: ("Anomalous", 26),
         }
-        texts[Column.LABEL] = ("Anomalous", 32) if words else ("Label", 18)
+        texts[Column.LABEL] = ("Anomalous", 32) if words else ("Label", 14)
         text, extra = texts[column]
         return self.fontMetrics().horizontalAdvance(text) + extra
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import Label
 from ad_desktop.jobs import Job
@@ -72,6 +72,7 @@ class FitPanel(QWidget):
         row.addWidget(self.cancel)
         line.addLayout(row)
         self.pages = QStackedWidget()
+        self.pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.pages.addWidget(idle)
         self.pages.addWidget(busy)
         self.setObjectName("foot")
@@ -101,7 +102,8 @@ class FitPanel(QWidget):
         if self._fit.isEnabled() != possible:
             self._fit.setEnabled(possible)
         self.button.setEnabled(possible)
-        self.button.setText(f"Fit on {normal:,} normal pictures" if normal >= _FEWEST else "Fit")
+        fit = "Fit" if self._session.model is None else "Fit again"
+        self.button.setText(f"{fit} on {normal:,} normal pictures" if normal >= _FEWEST else fit)
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
         add, remove = self._flow.changes()

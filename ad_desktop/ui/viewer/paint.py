@@ -24,6 +24,8 @@ def colour_table(colour_map: str, mode: Mode, opacity: float, threshold_code: in
     what is normal leaves the picture bare; ABOVE paints nothing up to the threshold.
     """
     colours = overlay_lut(colour_map, opacity, threshold_code).astype(np.uint32)
+    # Squared, the veil over what is normal is thinner than in exported pictures: a screen is looked at longer.
+    colours[:, 3] = np.rint(colours[:, 3].astype(float) ** 2 / max(float(colours[:, 3].max()), 1.0))
     if mode is Mode.OFF:
         colours[:, 3] = 0
     elif mode is Mode.ABOVE:

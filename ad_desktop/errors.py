@@ -29,5 +29,5 @@ class WeightsError(UserError):
     """Network weights that are missing, damaged or not the ones expected."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
     """Raised inside a workflow at the next check after its ``Task`` was cancelled."""

@@ -91,7 +91,12 @@ def run_evaluate(chosen: argparse.Namespace) -> int:
         title = f"{figures['n_normal']} normal and {figures['n_anomalous']} anomalous pictures"
         put_table(("Metric", "Value"), table_rows(figures), title)
         rows = [
-            (defect, str(line["n"]), f"{line['tpr']:.1%}", "–" if line["image_auroc"] is None else f"{line['image_auroc']:.4f}")
+            (
+                defect,
+                str(line["n"]),
+                f"{line['tpr']:.1%}",
+                "–" if line["image_auroc"] is None else f"{line['image_auroc']:.4f}",
+            )
             for defect, line in figures["per_defect"].items()
         ]
         if rows:
@@ -196,9 +201,12 @@ def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, a
     if as_json:
         put_json(facts)
     else:
-        put(f"{target}: fitted on {facts['n_normal']} normal pictures in {threshold.groups} groups ({facts['group_rule']})")
+        put(f"{target}: fitted on {facts['n_normal']} normal pictures")
+        put(f"groups {threshold.groups} ({facts['group_rule']})")
         interval = f"; on new normal pictures {threshold.low:.1%} to {threshold.high:.1%} are likely"
-        mark = " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""
+        mark = (
+            " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""
+        )
         put(f"threshold {threshold.value:.4g} for {threshold.fpr:.3g} false positives{interval}{mark}")
     say_failures(failures)
     return SOME_FAILED if failures else ALL_DONE

@@ -112,7 +112,9 @@ def _add_fit(commands: Any) -> None:
 
 
 def _add_update(commands: Any) -> None:
-    parser = _command(commands, "update", "Add or remove normal pictures of a fitted model, without reading the others.")
+    parser = _command(
+        commands, "update", "Add or remove normal pictures of a fitted model, without reading the others."
+    )
     parser.add_argument("model", type=Path, metavar="MODEL", help="model file, replaced by the updated one")
     parser.add_argument("--add", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to add")
     parser.add_argument("--remove", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to remove")
@@ -136,7 +138,9 @@ def _add_predict(commands: Any) -> None:
 def _add_evaluate(commands: Any) -> None:
     parser = _command(commands, "evaluate", "Measure a model on a data set in the layout of MVTec AD.")
     parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder with test/good, test/<defect>, ground_truth")
+    parser.add_argument(
+        "dataset", type=Path, metavar="DATASET", help="folder with test/good, test/<defect>, ground_truth"
+    )
     _device(parser)
     _json_flag(parser)
 

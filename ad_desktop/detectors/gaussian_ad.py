@@ -18,8 +18,8 @@ import numpy as np
 from ad_desktop.data.images import load, suggest_range
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.gaussian.augment import augmented
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
 from ad_desktop.detectors.gaussian.pooled import Reduction
@@ -67,7 +67,7 @@ class GaussianADParams:
         label="Anomaly map", choices=("z", "raw"),
     )  # fmt: skip
     reduction: str = param(
-        "none", "Keep the leading (pca) or the trailing (npca) principal components for the distance of the whole picture",
+        "none", "Principal components kept for the whole picture's distance: leading (pca) or trailing (npca) ones",
         choices=("none", "pca", "npca"), advanced=True,
     )  # fmt: skip
     variance: float = param(
@@ -82,7 +82,9 @@ class GaussianADParams:
         "8-bit pictures keep 0,255",
         advanced=True,
     )  # fmt: skip
-    engine: str = param("auto", "What runs the network: onnxruntime is the faster one on a CPU", choices=ENGINES, advanced=True)
+    engine: str = param(
+        "auto", "What runs the network: onnxruntime is the faster one on a CPU", choices=ENGINES, advanced=True
+    )
     mixed_precision: bool = param(
         False, "Half precision on a GPU: faster, scores differ in the third digit", advanced=True
     )
@@ -126,7 +128,7 @@ class GaussianAD(Detector):
         self.image_score_ = ImageScore(self.params.score, slices, reduction, 1 + self.params.augmentations)
 
     def load(self, task: Task) -> None:
-        """Find the weights, check them against the fitted model's, and make the engine."""
+        """Find the weights, check them against the fitted ones, and make the engine."""
         if self._engine is not None:
             return
         task.report("Preparing the network")
@@ -227,7 +229,7 @@ class GaussianAD(Detector):
     def embeddings(self) -> Array:
         """Pooled features (n, d), each divided by its standard deviation over the normal samples."""
         vectors = np.stack([rows[0] for rows in self.pooled_]).astype(np.float64)
-        return vectors / np.maximum(vectors.std(axis=0), 1e-12)
+        return np.asarray(vectors / np.maximum(vectors.std(axis=0), 1e-12))
 
     @single_threaded
     def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
@@ -281,7 +283,9 @@ class GaussianAD(Detector):
             "keys": self.keys_, "sha256": self.sha256_, "sizes": self.sizes_,
             "value_range": self.value_range_, "standards": standards,
         }  # fmt: skip
-        return State(tensors, {**meta, "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash})
+        return State(
+            tensors, {**meta, "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash}
+        )
 
     def restore(self, state: State) -> None:
         """Take back a state; the network is loaded on first use."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -60,7 +59,9 @@ class RowStore:
             self._file.flush()
         except OSError as error:
             folder = tempfile.gettempdir()
-            raise UserError(f"Cannot write working data to {folder}: {error.strerror}. Free some space there.") from error
+            raise UserError(
+                f"Cannot write working data to {folder}: {error.strerror}. Free some space there."
+            ) from error
         self._count += 1
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
@@ -106,5 +107,5 @@ class RowStore:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
+    status = path.stat()
     return status.st_mtime_ns, status.st_size

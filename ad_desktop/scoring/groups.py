@@ -118,19 +118,20 @@ def _by_table(keys: Sequence[str], table: Path) -> list[str]:
     by_name: dict[str, set[str]] = {}
     for row in rows:
         path, group = Path(str(row["path"])), str(row["group"])
-        by_path[str((table.absolute().parent / path))] = group
+        by_path[str(table.absolute().parent / path)] = group
         by_path[str(path)] = group
         by_name.setdefault(path.name, set()).add(group)
-    names, missing = [], []
+    names: list[str] = []
+    missing: list[str] = []
     for key in keys:
         path = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
-        group = by_path.get(path)
-        if group is None and len(by_name.get(Path(path).name, ())) == 1:
+        found = by_path.get(path)
+        if found is None and len(by_name.get(Path(path).name, ())) == 1:
             # Paths written on another machine: a name that has one group everywhere is clear enough.
-            [group] = by_name[Path(path).name]
-        if group is None:
+            [found] = by_name[Path(path).name]
+        if found is None:
             missing.append(key)
-        names.append(group or "")
+        names.append(found or "")
     if missing:
         raise UserError(f"{table}: {len(missing)} pictures have no group there, such as {missing[0]}.")
     return names
@@ -150,12 +151,12 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     if count < MIN_GROUPS:
         return Grouping(
             tuple(alone), "every picture by itself", ratio,
-            ("The normal pictures are near-duplicates of each other: the threshold may let more false alarms through than "
-             "asked for. Add pictures of other parts or sessions.",),
+            ("The normal pictures are near-duplicates of each other: expect more false alarms than asked for. "
+             "Add pictures of other parts or sessions.",),
         )  # fmt: skip
     warning = (
-        f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. If you "
-        "know which pictures belong to one part or session, say so (by folder, file-name pattern or CSV): it is safer."
+        f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. "
+        "If you know which pictures belong to one part or session, say so (by folder, file-name pattern or CSV): it is safer."
     )
     return Grouping(tuple(groups), "near-duplicates found in feature space", ratio, (warning,))
 
@@ -166,7 +167,7 @@ def _distances(embeddings: NDArray[Any]) -> NDArray[np.float64]:
     vectors = vectors - vectors.mean(axis=0)
     squares = np.einsum("ij,ij->i", vectors, vectors)
     squared = squares[:, None] + squares - 2 * (vectors @ vectors.T)
-    distances = np.sqrt(np.maximum(squared, 0.0))
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0.0))
     np.fill_diagonal(distances, np.inf)
     return distances
 

@@ -23,8 +23,8 @@ from ad_desktop.workflows.model import FittedModel, Result
 
 def export_kinds() -> dict[str, str]:
     """Every kind of export with its title."""
-    exporters = [*sample_exporters().values(), *table_exporters().values()]
-    return {exporter.kind: exporter.title for exporter in exporters}
+    files = {exporter.kind: exporter.title for exporter in sample_exporters().values()}
+    return files | {exporter.kind: exporter.title for exporter in table_exporters().values()}
 
 
 def check_kinds(kinds: Collection[str]) -> None:
@@ -76,8 +76,8 @@ class Exporter:
         sample = result.sample
         try:
             self._rows[sample.key] = self._row(result)
-        except InputError as error:
-            self._rows[sample.key] = _failed(sample, error.reason)
+        except InputError as problem:
+            self._rows[sample.key] = _failed(sample, problem.reason)
         error = self._rows[sample.key].error
         if error:
             self.outcome.failures.append(Failure(str(sample.path), error))

@@ -15,8 +15,8 @@ from ad_desktop.data.datasets import find_mvtec
 from ad_desktop.data.folders import scan
 from ad_desktop.data.images import info
 from ad_desktop.detectors.nets.backbones import PackageWeights, backbone_names, find_backbone
-from ad_desktop.detectors.nets.devices import DeviceInfo, devices
 from ad_desktop.detectors.nets.cache import hub_dir
+from ad_desktop.detectors.nets.devices import DeviceInfo, devices
 from ad_desktop.detectors.nets.hub import hub_file
 from ad_desktop.detectors.registry import detectors
 from ad_desktop.workflows.store import is_model, read_metadata

@@ -81,7 +81,9 @@ class FittedModel:
     def _theory(self) -> Threshold:
         value = self.detector.theoretical_threshold(self.fpr)
         if value is None:
-            raise UserError("The χ² threshold holds for the distance of a single level only; use the held-out threshold.")
+            raise UserError(
+                "The χ² threshold holds for the distance of a single level only; use the held-out threshold."
+            )
         nominal = conformal_threshold(self.calibration.scores, self.calibration.groups, self.fpr)
         return replace(nominal, value=value, rule="chi2", low=float("nan"), high=float("nan"))
 

@@ -30,7 +30,7 @@ class SampleOutcome:
 
 
 def run_sample(folder: Path, task: Task) -> SampleOutcome:
-    """Fit on the sample's good pictures, check the others, and write model, overlays, masks and tables to ``folder``."""
+    """Fit on the sample's good pictures, check the others, and write model, pictures and tables to ``folder``."""
     dataset = find_mvtec(resource("sample"))
     if dataset is None:
         raise UserError(f"The bundled sample in {resource('sample')} is damaged. Install AD Desktop again.")

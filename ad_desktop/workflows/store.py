@@ -168,7 +168,9 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], dict[str, 
     length = int.from_bytes(file.read(8), "little")
     total = path.stat().st_size
     if not 2 <= length <= min(MAX_HEADER, total - 8):
-        raise ModelFileError(f"{path}: this is not a model file, or it is cut short. Choose a file saved by AD Desktop.")
+        raise ModelFileError(
+            f"{path}: this is not a model file, or it is cut short. Choose a file saved by AD Desktop."
+        )
     try:
         header = json.loads(file.read(length))
         metadata = json.loads(header.pop("__metadata__")[KEY])

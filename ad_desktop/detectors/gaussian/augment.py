@@ -12,7 +12,7 @@ BRIGHTNESS = 0.1
 
 
 def augmented(pixels: NDArray[Any], sha256: str, passes: int) -> list[NDArray[Any]]:
-    """``passes`` random variants of ``pixels`` (S, S, 3): mirrored, turned by up to 15°, brighter or darker by up to 10 %.
+    """``passes`` random variants of ``pixels`` (S, S, 3): mirrored, turned by up to 15°, up to 10 % brighter or darker.
 
     The random numbers come from the file's own hash, so that a fit does not depend on the order
     of its samples, and an update equals a refit.

@@ -45,7 +45,9 @@ def principal_components(centred: Matrix, reduction: Reduction) -> Matrix | None
     start, stop = (0, k + 1) if reduction.kind == "pca" else (max(k - 1, 0), len(variances))
     kept = directions[start : min(stop, rank)]
     if len(kept) == 0:
-        raise UserError("NPCA keeps no component: too few normal pictures for this cut. Lower 'variance' or add pictures.")
+        raise UserError(
+            "NPCA keeps no component: too few normal pictures for this cut. Lower 'variance' or add pictures."
+        )
     return np.asarray(kept)
 
 
@@ -79,17 +81,17 @@ class PooledGaussian:
 
     def _ridge(self) -> float:
         # Without shrinkage (ρ = 0) and with n < d, S is singular: a trace of identity keeps the factor finite.
-        return max(self.rho_, 1e-12) * self.mu_
+        return float(max(self.rho_, 1e-12) * self.mu_)
 
     def reduced(self, vectors: NDArray[Any]) -> Matrix:
         """Rows (n, d) centred and expressed in the kept components (n, k)."""
         centred = np.asarray(vectors, np.float64) - self.mean_
-        return centred if self.basis_ is None else centred @ self.basis_.T
+        return centred if self.basis_ is None else np.asarray(centred @ self.basis_.T)
 
     def distances(self, vectors: NDArray[Any]) -> Matrix:
         """Mahalanobis distances (n,) of rows ``vectors`` (n, d)."""
         whitened = self.reduced(vectors) @ self.whitener_.T
-        return np.sqrt(np.einsum("ij,ij->i", whitened, whitened))
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", whitened, whitened)))
 
     def held_out(self, vectors: NDArray[Any], groups: Sequence[int], copies: int = 1) -> Matrix:
         """Distance (n,) of each of the fit's own samples when its whole group is left out, at fixed ρ and μ.

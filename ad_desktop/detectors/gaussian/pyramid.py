@@ -1,4 +1,4 @@
-"""The anomaly map of Gaussian-AD: a local Gaussian per level on its own grid, and one on a coarse grid of all levels."""
+"""The anomaly map of Gaussian-AD: a local Gaussian per level on its own grid, and one that sees all coarsely."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from ad_desktop.detectors.upsample import upsample
 from ad_desktop.task import Task
 
 BLOCK = 16
+COARSE_SHARE = 0.4
+"""Weight of the coarse grid in the map; the levels' own grids share the rest."""
 Distances = list[NDArray[np.float32]]
 
 
@@ -23,7 +25,7 @@ class LocalPyramid:
     """Local Gaussians over the fine grid of every level and over one coarse grid that sees all levels together.
 
     Fine grids localise; the coarse one sees differences that single cells hide, such as uneven
-    brightness. Each part's distances are standardised by held-out normal ones and the parts' mean is the map.
+    brightness. Each part's distances are standardised by held-out normal ones; their weighted mean is the map.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -90,14 +92,16 @@ class LocalPyramid:
         return self._merge([d / s.spread for s, d in zip(self.standards, distances, strict=True)])
 
     def _merge(self, parts: Distances) -> NDArray[np.float32]:
-        """Mean of the parts' grids, (n, P) each, brought to the finest one."""
-        side = self.side
+        """Weighted mean of the parts' grids, (n, P) each, brought to the finest one."""
+        side, fine = self.side, len(parts) - 1
+        weights = [(1 - COARSE_SHARE) / fine] * fine + [COARSE_SHARE]
         total: NDArray[np.float32] = np.zeros((len(parts[0]), side, side), np.float32)
-        for part in parts:
+        for part, weight in zip(parts, weights, strict=True):
             own = int(np.sqrt(part.shape[1]))
             for index, grid in enumerate(part.reshape(-1, own, own)):
-                total[index] += grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
-        return total / np.float32(len(parts))
+                whole = grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
+                total[index] += np.float32(weight) * whole
+        return total
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Named arrays: every Gaussian's statistics, and the held-out usual distances."""

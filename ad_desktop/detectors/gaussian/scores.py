@@ -16,7 +16,7 @@ LOCAL_GLOBAL = "local+global"
 RULES = (LOCAL_GLOBAL, "local", "global", "sum", "standardised-sum")
 TOP_SHARE = 0.015
 """Share of the map's cells whose mean is the local evidence."""
-GLOBAL_WEIGHT = 0.5
+GLOBAL_WEIGHT = 0.25
 """Weight of the global distance beside the local evidence, which is the stronger of the two."""
 FEW = 30
 """Below this many normal samples the global covariance is mostly shrinkage, and is left out of the default score."""
@@ -68,7 +68,11 @@ class ImageScore:
             distances = np.zeros((len(top), 0))
         elif self.reduction.kind == "none":
             distances = np.stack(
-                [m.held_out(vectors[:, p], groups, self.copies) for m, p in zip(self.models, self._pieces(), strict=True)], 1
+                [
+                    m.held_out(vectors[:, p], groups, self.copies)
+                    for m, p in zip(self.models, self._pieces(), strict=True)
+                ],
+                1,
             )
         else:
             distances = self._refitted(vectors, folds)
@@ -99,7 +103,9 @@ class ImageScore:
         if self.rule == "local":
             distances = np.zeros((len(top), 0))
         else:
-            distances = np.stack([m.distances(vectors[:, p]) for m, p in zip(self.models, self._pieces(), strict=True)], 1)
+            distances = np.stack(
+                [m.distances(vectors[:, p]) for m, p in zip(self.models, self._pieces(), strict=True)], 1
+            )
         z = distances.copy()
         for i in range(distances.shape[1]):
             z[:, i] = self.standards[f"global.{i}"].apply(distances[:, i])

@@ -54,9 +54,10 @@ def inverse_factor(covariance: Matrix) -> Matrix:
 
 
 def quadratic_forms(rows: Matrix, diagonal: Matrix, update: Matrix, signs: Matrix) -> Matrix:
-    """wᵀ(diag(b) + ZᵀDZ)⁻¹w for each row w (m, d), with b ``diagonal`` (d,), Z ``update`` (r, d), D = diag(``signs``) of ±1.
+    """wᵀ(diag(b) + ZᵀDZ)⁻¹w for each row w (m, d); returns (m,).
 
-    By Woodbury's identity where r < d, else by factorising the sum. Returns (m,).
+    b is ``diagonal`` (d,), Z ``update`` (r, d), D the diagonal matrix of ``signs`` ±1. By Woodbury's
+    identity where r < d, else by factorising the sum.
     """
     if len(update) >= len(diagonal):
         matrix = (update * signs[:, None]).T @ update

@@ -29,12 +29,12 @@ class CellStandard:
         return cls(mean.astype(np.float32), deviation.astype(np.float32), sums.spread())
 
     def apply(self, distances: NDArray[np.float32]) -> NDArray[np.float32]:
-        """z (n, P) of distances (n, P)."""
+        """Standardise distances; (n, P) to (n, P)."""
         return (distances - self.mean) / self.deviation
 
     @staticmethod
     def held_out(distances: NDArray[np.float32], groups: Sequence[int]) -> NDArray[np.float32]:
-        """z (n, P) of held-out distances (n, P), each by the figures of the other groups only."""
+        """Standardise held-out distances (n, P), each by the figures of the other groups only."""
         numbers = np.asarray(groups)
         if len(np.unique(numbers)) < 2:
             return CellStandard.fit(distances).apply(distances)

@@ -19,6 +19,7 @@ class DropVeil(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._over = parent
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
         parent.setAcceptDrops(True)
@@ -29,7 +30,7 @@ class DropVeil(QWidget):
         if kind == QEvent.Type.DragEnter and isinstance(event, QDragEnterEvent):
             if paths_of(event.mimeData()):
                 event.acceptProposedAction()
-                self.setGeometry(self.parentWidget().rect())
+                self.setGeometry(self._over.rect())
                 self.raise_()
                 self.show()
                 return True

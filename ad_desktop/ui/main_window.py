@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QUndoStack
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from ad_desktop.data.samples import Label
@@ -38,6 +38,8 @@ from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
 
 _SHUTDOWN_SECONDS = 5.0
+_VIEWER_WIDTH = 460
+"""Below this width of the viewer, docks give way when the window gets smaller."""
 _DEVICES_AFTER_MS = 800
 
 
@@ -115,6 +117,14 @@ class MainWindow(QMainWindow):
         self._runner.shutdown(_SHUTDOWN_SECONDS)
         super().closeEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        lacking = _VIEWER_WIDTH - self.viewer.width()
+        if lacking > 0 and event.oldSize().width() > event.size().width():
+            docks = [dock for dock in (self.library, self.model) if dock.isVisible() and not dock.isFloating()]
+            share = lacking // max(1, len(docks)) + 1
+            self.resizeDocks(docks, [dock.width() - share for dock in docks], Qt.Orientation.Horizontal)
+
     def _make_parts(self, icons: Icons, detectors: Mapping[str, type[Detector]]) -> None:
         a, session, theme = self.actions_, self.session, self._theme
         thumbnails = Thumbnails(self._runner, self)
@@ -188,7 +198,8 @@ class MainWindow(QMainWindow):
 
     def _restore_layout(self) -> None:
         self.setMinimumSize(QSize(800, 520))
-        self.resize(1280, 820)
+        room = self.screen().availableSize()
+        self.resize(min(1440, round(0.92 * room.width())), min(900, round(0.9 * room.height())))
         self.resizeDocks([self.library, self.model], [400, 320], Qt.Orientation.Horizontal)
         geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
         if geometry is not None:

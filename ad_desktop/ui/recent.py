@@ -24,7 +24,7 @@ class RecentMenu(QMenu):
     def paths(self) -> list[Path]:
         """What is remembered."""
         stored = self._settings.value(self._key, [])
-        texts = [stored] if isinstance(stored, str) else list(stored or [])
+        texts = stored if isinstance(stored, list) else [str(stored or "")]
         return [Path(text) for text in texts if text]
 
     def remember(self, path: Path) -> None:

@@ -112,8 +112,8 @@ def test_fit_scores_everything_and_ranks_it(qtbot, window, pictures):
     qtbot.waitUntil(lambda: session.current is window.library.rows.rows[0])
     header = window.viewer.header
     assert "threshold" in header.detail.text()
-    assert "higher than 100.0 % of the normal pictures" in header.detail.text()
-    assert "Known defect: spot" in header.known.text()
+    assert "above 100.0 % of normal" in header.detail.text()
+    assert "Known: spot" in header.known.text()
     assert window.model.model_section.isVisible()
     qtbot.waitUntil(lambda: window.viewer._overlay is not None)
     qtbot.waitUntil(lambda: not window.viewer.canvas.contour.boundingRect().isEmpty())
@@ -150,13 +150,13 @@ def test_cancelling_a_fit(qtbot, window, pictures):
     window.model.settings.form.set_values({"delay": 0.3})
     panel = window.model.fit_panel
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    assert panel.pages.currentIndex() == 1
+    assert panel.busy.isVisible()
     qtbot.wait(200)
     qtbot.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert not panel.cancel.isEnabled()
     wait_idle(qtbot, window)
     assert window.session.model is None
-    assert panel.pages.currentIndex() == 0
+    assert panel.busy.isHidden()
     assert panel.button.isEnabled()
     assert panel.error.isHidden()
 

@@ -33,15 +33,15 @@ class RowDelegate(QStyledItemDelegate):
         self._theme = theme
 
     def sizeHint(self, option: _Option, index: _Index) -> QSize:
-        lines = 2 * option.fontMetrics.height() + 8  # type: ignore[attr-defined]
+        lines = 2 * option.fontMetrics.height() + 8
         return QSize(super().sizeHint(option, index).width(), max(ROW_HEIGHT, lines))
 
     def paint(self, painter: QPainter, option: _Option, index: _Index) -> None:
         view = QStyleOptionViewItem(option)
         self.initStyleOption(view, index)
         item: Item = index.data(ITEM_ROLE)
-        style = view.widget.style() if view.widget else QApplication.style()  # type: ignore[attr-defined]
-        style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, view, painter, view.widget)  # type: ignore[attr-defined]
+        style = view.widget.style() if view.widget else QApplication.style()
+        style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, view, painter, view.widget)
         painter.save()
         column = Column(index.column())
         if column is Column.NAME:
@@ -55,9 +55,9 @@ class RowDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _text_colour(self, option: _Option, dim: bool = False) -> QColor:
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         role = QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
-        colour = QColor(option.palette.color(role))  # type: ignore[attr-defined]
+        colour = QColor(option.palette.color(role))
         if dim and selected:
             colour.setAlphaF(0.8)
         elif dim:
@@ -65,10 +65,10 @@ class RowDelegate(QStyledItemDelegate):
         return colour
 
     def _paint_name(self, painter: QPainter, option: _Option, item: Item) -> None:
-        rect: QRect = option.rect.adjusted(6, 0, -4, 0)  # type: ignore[attr-defined]
+        rect: QRect = option.rect.adjusted(6, 0, -4, 0)
         box = QRect(rect.left(), rect.center().y() - _THUMBNAIL // 2 + 1, _THUMBNAIL, _THUMBNAIL)
         self._paint_thumbnail(painter, box, item)
-        metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        metrics: QFontMetrics = option.fontMetrics
         text = QRect(box.right() + 9, 0, rect.right() - box.right() - 9, metrics.height())
         below = item.folder if not item.error else item.error
         top = rect.center().y() - (metrics.height() if below else metrics.height() // 2)
@@ -78,7 +78,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), name)
         if below:
             text.moveTop(top + metrics.height())
-            selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+            selected = bool(option.state & QStyle.StateFlag.State_Selected)
             if item.error and not selected:
                 painter.setPen(QColor(self._theme.colours.anomalous))
             else:
@@ -106,10 +106,10 @@ class RowDelegate(QStyledItemDelegate):
         painter.setClipping(False)
 
     def _paint_icon_text(self, painter: QPainter, option: _Option, icon: QIcon, text: str) -> None:
-        rect: QRect = option.rect.adjusted(4, 0, -2, 0)  # type: ignore[attr-defined]
+        rect: QRect = option.rect.adjusted(4, 0, -2, 0)
         size = 16
         box = QRect(rect.left(), rect.center().y() - size // 2 + 1, size, size)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setBrush(QColor(self._theme.colours.base))
@@ -117,14 +117,14 @@ class RowDelegate(QStyledItemDelegate):
             painter.drawEllipse(box.adjusted(-1, -1, 1, 1))
         icon.paint(painter, box)
         left = rect.adjusted(size + 5, 0, 0, 0)
-        metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        metrics: QFontMetrics = option.fontMetrics
         if metrics.horizontalAdvance(text) > left.width() + 1:
             return  # a narrow column shows the icon alone, not a cut word
         painter.setPen(self._text_colour(option))
         painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
 
     def _paint_number(self, painter: QPainter, option: _Option, index: _Index) -> None:
-        rect: QRect = option.rect.adjusted(2, 0, -8, 0)  # type: ignore[attr-defined]
+        rect: QRect = option.rect.adjusted(2, 0, -8, 0)
         painter.setPen(self._text_colour(option))
         flags = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         painter.drawText(rect, flags, str(index.data() or ""))
@@ -134,13 +134,13 @@ class RowDelegate(QStyledItemDelegate):
         text = VERDICT_TEXT[verdict]
         if verdict in (Verdict.NONE, Verdict.WAITING):
             painter.setPen(self._text_colour(option, dim=True))
-            rect = option.rect.adjusted(8, 0, -4, 0)  # type: ignore[attr-defined]
+            rect = option.rect.adjusted(8, 0, -4, 0)
             painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
             return
         colours = self._theme.colours
         colour = {Verdict.GOOD: colours.normal, Verdict.ANOMALOUS: colours.anomalous}.get(verdict, colours.warning)
-        rect = option.rect.adjusted(4, 0, -4, 0)  # type: ignore[attr-defined]
-        paint_pill(painter, rect, text, QColor(colour), QColor(colours.base), option.fontMetrics)  # type: ignore[attr-defined]
+        rect = option.rect.adjusted(4, 0, -4, 0)
+        paint_pill(painter, rect, text, QColor(colour), QColor(colours.base), option.fontMetrics)
 
 
 def paint_pill(painter: QPainter, rect: QRect, text: str, colour: QColor, base: QColor, metrics: QFontMetrics) -> None:

@@ -65,6 +65,7 @@ class LibraryDock(QDockWidget):
         layout.addWidget(self.view, 1)
         layout.addWidget(self._counts)
         self.setWidget(body)
+        self.setMinimumWidth(260)
         thumbnails.ready.connect(self.view.viewport().update)
         for signal in (session.items_changed, session.labels_changed, theme.changed):
             signal.connect(self._count)

@@ -81,7 +81,7 @@ class LibraryRows(QAbstractTableModel):
         """The items shown, in order."""
         return self._rows
 
-    def item(self, index: QModelIndex) -> Item | None:
+    def item(self, index: QModelIndex | QPersistentModelIndex) -> Item | None:
         """The item of an index."""
         return self._rows[index.row()] if index.isValid() and index.row() < len(self._rows) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView, QWidget
 
@@ -89,7 +89,9 @@ class LibraryView(QTreeView):
         rows = self._rows.rows
         return [] if now < 0 else [rows[place] for place in (now + 1, now - 1, now + 2) if 0 <= place < len(rows)]
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
         super().currentChanged(current, previous)
         item = self._rows.item(current)
         if item is not None and not self._resetting:
@@ -138,7 +140,7 @@ class LibraryView(QTreeView):
 
     def _width_of(self, column: Column, words: bool = False) -> int:
         texts = {
-            Column.SCORE: ("12345", 22),
+            Column.SCORE: ("12345", 34),
             Column.PERCENTILE: ("Percentile", 24),
             Column.VERDICT: ("Anomalous", 26),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import Label
 from ad_desktop.jobs import Job
@@ -13,6 +13,7 @@ from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
+from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
 
 _FEWEST = 2
@@ -44,7 +45,9 @@ class FitPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        self.message = DimLabel(theme)
+        self.message = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self.left = DimLabel(theme)
+        self.left.setWordWrap(False)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self._cancel)
         self._build()
@@ -57,24 +60,22 @@ class FitPanel(QWidget):
         self._follow()
 
     def _build(self) -> None:
-        idle = QWidget()
-        column = QVBoxLayout(idle)
+        self.idle = QWidget()
+        column = QVBoxLayout(self.idle)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.button)
         column.addWidget(self.reason)
-        busy = QWidget()
-        line = QVBoxLayout(busy)
+        self.busy = QWidget()
+        self.busy.hide()
+        line = QVBoxLayout(self.busy)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(6)
+        line.addWidget(self.message)
         line.addWidget(self.bar)
         row = QHBoxLayout()
-        row.addWidget(self.message, 1)
+        row.addWidget(self.left, 1)
         row.addWidget(self.cancel)
         line.addLayout(row)
-        self.pages = QStackedWidget()
-        self.pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.pages.addWidget(idle)
-        self.pages.addWidget(busy)
         self.setObjectName("foot")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         layout = QVBoxLayout(self)
@@ -82,7 +83,8 @@ class FitPanel(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self.error)
         layout.addWidget(self.stale)
-        layout.addWidget(self.pages)
+        layout.addWidget(self.idle)
+        layout.addWidget(self.busy)
 
     def fit_reason(self) -> str:
         """Why Fit is not possible, or empty."""
@@ -117,15 +119,20 @@ class FitPanel(QWidget):
         self.cancel.setText("Cancel")
         self.message.setText(job.title)
         self.bar.setRange(0, 0)
-        self.pages.setCurrentIndex(1)
+        self.left.setText("")
+        self._show_busy(True)
         job.progressed.connect(self._progress)
         self._follow()
 
     def _progress(self, progress: Progress) -> None:
         show_progress(self.bar, progress)
-        text = progress_text(progress)
-        if text:
-            self.message.setText(text)
+        if progress.message:
+            self.message.setText(progress.message)
+        self.left.setText(counts_text(progress))
+
+    def _show_busy(self, busy: bool) -> None:
+        self.idle.setVisible(not busy)
+        self.busy.setVisible(busy)
 
     def _cancel(self) -> None:
         self.cancel.setEnabled(False)
@@ -133,7 +140,7 @@ class FitPanel(QWidget):
         self._flow.cancel()
 
     def _end(self) -> None:
-        self.pages.setCurrentIndex(0)
+        self._show_busy(False)
         self._follow()
 
 
@@ -145,7 +152,12 @@ def show_progress(bar: QProgressBar, progress: Progress) -> None:
 
 def progress_text(progress: Progress) -> str:
     """Phase, count and time left, such as ``Reading · 12 of 700 · 20 s left``."""
-    parts = [progress.message] if progress.message else []
+    return " · ".join(part for part in (progress.message, counts_text(progress)) if part)
+
+
+def counts_text(progress: Progress) -> str:
+    """Count and time left, such as ``12 of 700 · 20 s left``."""
+    parts = []
     if progress.total:
         parts.append(f"{progress.done:,} of {progress.total:,}")
     if progress.seconds_left is not None:

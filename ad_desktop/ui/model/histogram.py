@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QWidget
 from ad_desktop.ui.theme import Theme
 
 _BINS = 40
+_SPAN = 4.5
+"""How many times the spread of the normal scores is shown."""
 
 
 class ScoreHistogram(pyqtgraph.PlotWidget):
@@ -64,8 +66,9 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
             return
         low, high = float(scores.min()), float(scores.max())
         # A few extreme defects must not squeeze all else into two bars: what lies beyond goes into the last bar.
-        if len(scores) > 20:
-            high = min(high, float(np.quantile(scores, 0.5) + 6 * (np.quantile(scores, 0.9) - low) / 1.5))
+        usual = np.quantile(self._normal, 0.95) - self._normal.min() if len(self._normal) > 4 else 0.0
+        if usual > 0:
+            high = min(high, float(self._normal.min() + _SPAN * usual))
         high = max(high, low + 1e-6)
         edges = np.linspace(low, high, _BINS + 1)
         counts = [np.histogram(np.clip(s, low, high), edges)[0] for s in (self._normal, *self._checked)]

@@ -158,4 +158,4 @@ def _extrapolation(threshold: Threshold) -> str:
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+    return f"{percent:.1f}\N{NO-BREAK SPACE}%" if percent < 10 else f"{percent:.0f}\N{NO-BREAK SPACE}%"

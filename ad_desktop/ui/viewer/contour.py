@@ -19,7 +19,7 @@ def segments(values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
         return np.empty((0, 2), np.float32)
     above = values > level
     pattern = above[:-1, :-1] + 2 * above[:-1, 1:] + 4 * above[1:, 1:] + 8 * above[1:, :-1].astype(np.uint8)
-    pieces = []
+    pieces: list[NDArray[np.float64]] = []
     rows, columns = np.nonzero((pattern > 0) & (pattern < 15))
     kinds = pattern[rows, columns]
     for kind, lines in _LINES.items():

@@ -77,9 +77,6 @@ class ViewerControls(QToolBar):
 
     def _build(self) -> None:
         self.setMovable(False)
-        self.addAction(self.previous)
-        self.addAction(self.next)
-        self.addSeparator()
         self.addWidget(self.mode)
         self.addWidget(self.colour_map)
         self.addWidget(self.opacity)

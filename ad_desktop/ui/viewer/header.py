@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
 from ad_desktop.ui.library.delegate import paint_pill
 from ad_desktop.ui.library.rows import VERDICT_TEXT, format_score
 from ad_desktop.ui.session import Session
+from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
-
-
-class ElidedLabel(QLabel):
-    """A line of text that is cut in the middle where there is no room, with the whole as its tooltip."""
-
-    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
-        super().__init__()
-        self._mode = mode
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def setText(self, text: str) -> None:
-        super().setText(text)
-        self.setToolTip(text)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        text = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
-        painter.end()
 
 
 class VerdictPill(QWidget):
@@ -70,28 +53,44 @@ class VerdictPill(QWidget):
 
 
 class ViewerHeader(QFrame):
-    """Two lines: name and verdict; score, threshold and percentile."""
+    """Name, known defect and verdict; under them score, threshold and percentile. Arrows to the neighbours."""
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, theme: Theme, arrows: Sequence[QAction], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._theme = theme
-        self.name = ElidedLabel()
+        self.name = ElidedLabel(stretch=False)
         bold = self.name.font()
         bold.setBold(True)
         self.name.setFont(bold)
+        self.folder = ElidedLabel(Qt.TextElideMode.ElideLeft)
         self.pill = VerdictPill(theme)
         self.detail = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.known = QLabel()
-        layout = QGridLayout(self)
-        layout.setContentsMargins(12, 7, 12, 7)
-        layout.setHorizontalSpacing(10)
-        layout.setVerticalSpacing(2)
-        layout.addWidget(self.name, 0, 0)
-        layout.addWidget(self.pill, 0, 1, Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.detail, 1, 0)
-        layout.addWidget(self.known, 1, 1, Qt.AlignmentFlag.AlignRight)
-        layout.setColumnStretch(0, 1)
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.setSpacing(10)
+        first.addWidget(self.name)
+        first.addWidget(self.folder, 1)
+        first.addWidget(self.pill)
+        second.setSpacing(10)
+        second.addWidget(self.detail, 1)
+        second.addWidget(self.known)
+        text = QVBoxLayout()
+        text.setSpacing(2)
+        text.addLayout(first)
+        text.addLayout(second)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 6, 12, 6)
+        layout.setSpacing(2)
+        for action in arrows:
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            layout.addWidget(button)
+        layout.addSpacing(6)
+        layout.addLayout(text, 1)
         for signal in (
             session.current_changed, session.results_changed, session.threshold_changed, session.labels_changed,
             theme.changed,
@@ -105,9 +104,10 @@ class ViewerHeader(QFrame):
             return
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.WindowText, QColor(self._theme.colours.dim))
-        self.detail.setPalette(palette)
-        self.known.setPalette(palette)
-        self.name.setText(f"{item.folder}/{item.name}" if item.folder else item.name)
+        for label in (self.folder, self.detail, self.known):
+            label.setPalette(palette)
+        self.name.setText(item.name)
+        self.folder.setText(item.folder)
         self.pill.set_verdict(self._session.verdict(item))
         self.detail.setText(self._describe(item))
         self.known.setText(_known(item))
@@ -123,11 +123,11 @@ class ViewerHeader(QFrame):
                 return "No model yet: fit one to see a score"
             return "Not scored"
         text = f"Score {format_score(item.score)} · threshold {format_score(threshold.value)}"
-        text += f" · higher than {percentile:.1f} % of the normal pictures"
+        text += f" · above {percentile:.1f} % of normal"
         return text + (" (held out)" if item.held_out is not None else "")
 
 
 def _known(item: Item) -> str:
     if item.defect:
-        return f"Known defect: {item.defect}"
+        return f"Known: {item.defect}"
     return {Label.NORMAL: "Labelled normal", Label.ANOMALOUS: "Labelled anomalous"}.get(item.label, "")

@@ -52,9 +52,9 @@ class Viewer(QWidget):
         self._scale: Scale | None = None
         self._bare = False
         self.source = PictureSource(runner, self)
-        self.header = ViewerHeader(session, theme)
         self.canvas = Canvas(theme)
         self.controls = ViewerControls(icons, settings)
+        self.header = ViewerHeader(session, theme, [self.controls.previous, self.controls.next])
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)

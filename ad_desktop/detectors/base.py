@@ -75,9 +75,9 @@ class HeldOut(NamedTuple):
 
 
 class State(NamedTuple):
-    """All a detector learned: named arrays, and JSON-able values."""
+    """All a detector learned: named arrays (or ``RowStore``s, where they are many), and JSON-able values."""
 
-    tensors: dict[str, Array]
+    tensors: dict[str, Any]
     meta: dict[str, Any]
 
 

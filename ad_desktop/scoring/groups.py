@@ -124,11 +124,11 @@ def _by_table(keys: Sequence[str], table: Path) -> list[str]:
     names: list[str] = []
     missing: list[str] = []
     for key in keys:
-        path = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
-        found = by_path.get(path)
-        if found is None and len(by_name.get(Path(path).name, ())) == 1:
+        file = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
+        found = by_path.get(file)
+        if found is None and len(by_name.get(Path(file).name, ())) == 1:
             # Paths written on another machine: a name that has one group everywhere is clear enough.
-            [found] = by_name[Path(path).name]
+            [found] = by_name[Path(file).name]
         if found is None:
             missing.append(key)
         names.append(found or "")
@@ -156,7 +156,7 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
         )  # fmt: skip
     warning = (
         f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. "
-        "If you know which pictures belong to one part or session, say so (by folder, file-name pattern or CSV): it is safer."
+        "If you know which pictures belong to one part or session, say so (by folder, pattern or CSV): it is safer."
     )
     return Grouping(tuple(groups), "near-duplicates found in feature space", ratio, (warning,))
 

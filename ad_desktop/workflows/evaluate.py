@@ -117,7 +117,8 @@ def table_rows(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:
     """The figures as lines for people: what, and how much."""
     names = {
         "image_auroc": "Image AUROC", "image_ap": "Image AP", "image_f1_max": "Image F1, best",
-        "pixel_auroc": "Pixel AUROC", "pixel_ap": "Pixel AP", "aupro": f"AUPRO up to FPR {figures['aupro_limit'] or AUPRO_LIMIT:g}",
+        "pixel_auroc": "Pixel AUROC", "pixel_ap": "Pixel AP",
+        "aupro": f"AUPRO up to FPR {figures['aupro_limit'] or AUPRO_LIMIT:g}",
     }  # fmt: skip
     rows = [(title, "–" if figures[key] is None else f"{figures[key]:.4f}") for key, title in names.items()]
     for key, title in (("fpr", "False positives"), ("tpr", "Defects found")):

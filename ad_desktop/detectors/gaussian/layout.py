@@ -91,5 +91,4 @@ def averaging(source: int, target: int) -> NDArray[np.float32]:
     cells = np.arange(source)
     shared = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
     weights = np.clip(shared, 0, None)
-    matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return matrix
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -13,8 +13,6 @@ from ad_desktop.task import Task
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_POLL_SECONDS = 0.05
 
 
 def prefetch(
@@ -28,9 +26,9 @@ def prefetch(
     """Yield each item with what ``load`` makes of it, in order, ``load`` running in ``workers`` threads.
 
     No more than ``ahead`` results are being made or waiting at any time. An ``InputError`` is
-    yielded in place of the result; any other exception is raised. ``Cancelled`` is raised soon after
-    the task was cancelled. When the iterator is closed or fails, what has not started is dropped,
-    what runs is waited for, and no thread is left.
+    yielded in place of the result; any other exception is raised. When the task was cancelled,
+    ``Cancelled`` is raised once the loads that are running have ended. When the iterator is closed or
+    fails, what has not started is dropped, what runs is waited for, and no thread is left.
     """
     if workers < 1 or ahead < 1:
         raise ValueError("workers and ahead must be at least 1")
@@ -45,7 +43,7 @@ def prefetch(
                 pending.append((item, pool.submit(_attempt, load, item)))
             if not pending:
                 return
-            yield _next(pending, task)
+            yield _next(pending)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -58,12 +56,7 @@ def _attempt(load: Callable[[Item], Result], item: Item) -> Result | InputError:
         return InputError(error.path, error.reason)
 
 
-def _next(
-    pending: deque[tuple[Item, Future[Result | InputError]]], task: Task | None
-) -> tuple[Item, Result | InputError]:
+def _next(pending: deque[tuple[Item, Future[Result | InputError]]]) -> tuple[Item, Result | InputError]:
     """Wait for the oldest item; the only reference to its result goes to the caller."""
     item, future = pending.popleft()
-    while task is not None and not future.done():
-        task.check()
-        wait([future], timeout=_POLL_SECONDS)
     return item, future.result()

@@ -152,7 +152,7 @@ def test_16_bit_png_with_opacity(tmp_path: Path, channels: int) -> None:
     np.testing.assert_array_equal(pixels, over_black(colour, deep[..., -1], 65535))
 
 
-def test_png_texts_and_profiles_are_passed_over(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_png_texts_and_profiles_are_passed_over(tmp_path: Path) -> None:
     odd = (
         png_chunk(b"iCCP", b"bad profile\0\0nonsense"),
         png_chunk(b"zTXt", b"k\0\0nonsense"),
@@ -160,7 +160,6 @@ def test_png_texts_and_profiles_are_passed_over(tmp_path: Path, capfd: pytest.Ca
     )
     wanted = [[1, 2, 3]]
     assert decode(tmp_path, png_file(3, 1, 8, 0, b"\0\1\2\3", *odd)).pixels.tolist() == wanted
-    assert capfd.readouterr() == ("", "")
 
 
 def test_animations_show_their_first_picture(tmp_path: Path) -> None:
@@ -282,6 +281,7 @@ def test_info_of_deep_and_palette_png() -> None:
 
 
 def test_12_bit_jpeg_is_refused_by_name(tmp_path: Path) -> None:
-    content = imagecodecs.jpeg8_encode(np.zeros((16, 16), np.uint16), bitspersample=12)
+    content = bytearray(encoded(GREY, "JPEG"))
+    content[content.index(b"\xff\xc0") + 4] = 12
     with pytest.raises(InputError, match="12 bits per channel cannot be opened"):
-        decode(tmp_path, content)
+        decode(tmp_path, bytes(content))

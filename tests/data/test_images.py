@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import os
 import struct
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from pictures import bomb_png, encoded, png_file, textured, write_bad_files
+from pictures import bomb_png, encoded, png_chunk, png_file, textured, write_bad_files
 from PIL import Image
 
 from ad_desktop.data import images
@@ -287,6 +289,26 @@ def test_damaged_files_give_pictures_or_input_errors(
         for call in (lambda: load(Sample(path), at_least=16), lambda: info(path), lambda: page_count(path)):
             with contextlib.suppress(InputError):
                 call()
+
+
+def test_nothing_is_printed_about_odd_or_damaged_files(tmp_path: Path) -> None:
+    """In a process of its own: pytest has handlers for log records, and a plain program prints them."""
+    odd = (png_chunk(b"iCCP", b"bad\0\0"), png_chunk(b"zTXt", b"k\0\0nonsense"), png_chunk(b"gAMA", b"\0"))
+    write(tmp_path / "odd.png", png_file(3, 1, 8, 0, b"\0\1\2\3", *odd))
+    damaged = bytearray(encoded(GREY, "PNG"))
+    damaged[200] ^= 255
+    write(tmp_path / "damaged.png", damaged)
+    write(tmp_path / "cut.tif", encoded(COLOUR, "TIFF")[:-4])
+    lines = [
+        "import sys; from pathlib import Path",
+        "from ad_desktop.data.images import Sample, InputError, load",
+        "for path in sorted(Path(sys.argv[1]).iterdir()):",
+        "    try: load(Sample(path))",
+        "    except InputError: print(path.name)",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines), str(tmp_path)]
+    ran = subprocess.run(command, cwd=Path(images.__file__).parents[2], capture_output=True, text=True, check=False)
+    assert (ran.stdout.split(), ran.stderr, ran.returncode) == (["cut.tif", "damaged.png"], "", 0)
 
 
 def test_a_new_format_needs_nothing_but_its_module() -> None:

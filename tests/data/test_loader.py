@@ -88,7 +88,7 @@ def test_no_more_than_ahead_is_made_before_it_is_asked_for(workers: int, ahead: 
     for taken, _ in enumerate(prefetch(range(60), note, workers=workers, ahead=ahead), start=1):
         time.sleep(0.001)
         most = max(most, len(started) - taken)
-    assert most <= ahead
+    assert most <= ahead - 1  # the one just yielded is counted too
     assert most >= min(ahead, 2) - 1
 
 
@@ -119,7 +119,7 @@ def test_results_are_let_go() -> None:
         assert isinstance(answer, Picture)
         most = max(most, len(alive))
         del answer
-    assert most <= 4 + 1 + 1  # ahead, the one yielded, and one that a worker is about to hand over
+    assert most <= 4 + 1  # one that a worker is about to hand over
     assert len(alive) == 0
 
 
@@ -192,14 +192,6 @@ def test_a_cancelled_task_loads_nothing() -> None:
     with pytest.raises(Cancelled):
         list(prefetch(range(5), loaded.append, workers=2, ahead=2, task=task))
     assert loaded == []
-
-
-def test_a_timeout_error_of_the_load_is_not_mistaken_for_waiting() -> None:
-    def fail(_: int) -> int:
-        raise TimeoutError("network drive")
-
-    with pytest.raises(TimeoutError, match="network drive"):
-        list(prefetch(range(3), fail, workers=1, ahead=1, task=Task()))
 
 
 @pytest.mark.parametrize(("workers", "ahead"), [(0, 1), (1, 0)])

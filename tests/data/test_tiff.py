@@ -7,11 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from pictures import encoded, textured
+from pictures import textured
 from PIL import Image
 
 from ad_desktop.data.images import info, load, page_count
@@ -143,8 +142,7 @@ def test_bilevel(tmp_path: Path, photometric: str, compression: str | None) -> N
 @pytest.mark.parametrize("white", [False, True])
 def test_shallow_grey_fills_the_whole_range(tmp_path: Path, bits: int, factor: int, white: bool) -> None:
     pixels = RNG.integers(0, 1 << bits, (20, 32), dtype=np.uint8)
-    packed = imagecodecs.packints_encode(pixels.reshape(-1), bits)
-    path = raw_tiff(tmp_path / "a.tif", packed, (32, 20), bits, 0 if white else 1)
+    path = raw_tiff(tmp_path / "a.tif", packed(pixels, bits), (32, 20), bits, 0 if white else 1)
     top = (1 << bits) - 1
     np.testing.assert_array_equal(load(Sample(path)).pixels, (top - pixels if white else pixels) * factor)
 
@@ -152,11 +150,17 @@ def test_shallow_grey_fills_the_whole_range(tmp_path: Path, bits: int, factor: i
 @pytest.mark.parametrize("bits", [10, 12, 14])
 def test_packed_deep_grey_keeps_its_values(tmp_path: Path, bits: int) -> None:
     pixels = RNG.integers(0, 1 << bits, (20, 32), dtype=np.uint16)
-    path = raw_tiff(tmp_path / "a.tif", imagecodecs.packints_encode(pixels.reshape(-1), bits), (32, 20), bits, 1)
+    path = raw_tiff(tmp_path / "a.tif", packed(pixels, bits), (32, 20), bits, 1)
     picture = load(Sample(path))
     assert picture.pixels.dtype == np.uint16
     np.testing.assert_array_equal(picture.pixels, pixels)
     assert info(path).bits == bits
+
+
+def packed(values: np.ndarray, bits: int) -> bytes:
+    """Numbers as a stream of bits, the highest first."""
+    places = np.arange(bits - 1, -1, -1)
+    return np.packbits((values.reshape(-1, 1).astype(int) >> places) & 1).tobytes()
 
 
 def raw_tiff(path: Path, data: bytes, size: tuple[int, int], bits: int, photometric: int) -> Path:
@@ -333,14 +337,3 @@ def test_missing_strips_are_not_filled_with_black(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="ends inside the picture"):
         load(Sample(path))
-
-
-def test_what_tifffile_finds_odd_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "a.tif"
-    content = encoded(GREY, "TIFF", tiffinfo={305: "program", 306: "not a date"})
-    path.write_bytes(content)
-    assert load(Sample(path)).size == (37, 53)
-    path.write_bytes(content[:80])
-    with pytest.raises(InputError):
-        load(Sample(path))
-    assert capfd.readouterr() == ("", "")

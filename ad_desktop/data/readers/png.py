@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -14,7 +15,9 @@ from ad_desktop.data.readers.orientation import exif_orientation, orient, orient
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+# libpng's remarks on odd profiles and texts; what matters reaches the user as an exception.
+logging.getLogger("imagecodecs").addHandler(logging.NullHandler())
 
 
 class _Chunk(NamedTuple):
@@ -34,7 +37,7 @@ class PngReader(Reader):
 
     def info(self, stream: BinaryIO) -> ImageInfo:
         width, height, bits, colour = _header(stream)
-        orientation = exif_orientation(_exif(stream, list(_chunks(stream))))
+        orientation = exif_orientation(_exif(stream))
         shown = oriented_size(width, height, orientation)
         return ImageInfo(self.format, shown[1], shown[0], _CHANNELS[colour], "uint16" if bits == 16 else "uint8", bits)
 
@@ -44,9 +47,9 @@ class PngReader(Reader):
         page_index(page, 1)
         width, height, _, _ = _header(stream)
         check_size(width, height)
-        chunks = list(_chunks(stream))
-        orientation = exif_orientation(_exif(stream, chunks))
-        pixels = np.asarray(imagecodecs.png_decode(_picture_alone(stream, chunks)))
+        orientation = exif_orientation(_exif(stream))
+        stream.seek(0)
+        pixels = np.asarray(imagecodecs.png_decode(stream.read()))
         return Decoded(orient(flatten_alpha(pixels), orientation), oriented_size(width, height, orientation))
 
 
@@ -75,25 +78,13 @@ def _chunks(stream: BinaryIO) -> Iterator[_Chunk]:
         at += 12 + length
 
 
-def _exif(stream: BinaryIO, chunks: list[_Chunk]) -> bytes:
-    for chunk in chunks:
+def _exif(stream: BinaryIO) -> bytes:
+    """The EXIF block; it may stand before or behind the pixels."""
+    for chunk in _chunks(stream):
         if chunk.kind == b"eXIf":
             stream.seek(chunk.start)
             return stream.read(min(chunk.length, 1 << 20))
     return b""
-
-
-def _picture_alone(stream: BinaryIO, chunks: list[_Chunk]) -> bytes:
-    """The file with only what its picture needs.
-
-    libpng prints warnings about odd colour profiles and texts, and texts can be compression bombs.
-    """
-    parts = [_SIGNATURE]
-    for chunk in chunks:
-        if chunk.kind in _NEEDED:
-            stream.seek(chunk.start - 8)
-            parts.append(stream.read(chunk.length + 12))
-    return b"".join(parts)
 
 
 READER = PngReader()

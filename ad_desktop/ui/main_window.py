@@ -119,10 +119,11 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        lacking = _VIEWER_WIDTH - self.viewer.width()
-        if lacking > 0 and event.oldSize().width() > event.size().width():
-            docks = [dock for dock in (self.library, self.model) if dock.isVisible() and not dock.isFloating()]
-            share = lacking // max(1, len(docks)) + 1
+        docks = [dock for dock in (self.library, self.model) if dock.isVisible() and not dock.isFloating()]
+        # The viewer's own width is not known yet while the window is being resized.
+        lacking = _VIEWER_WIDTH - (self.width() - sum(dock.width() for dock in docks))
+        if docks and lacking > 0 and event.oldSize().width() > event.size().width():
+            share = lacking // len(docks) + 1
             self.resizeDocks(docks, [dock.width() - share for dock in docks], Qt.Orientation.Horizontal)
 
     def _make_parts(self, icons: Icons, detectors: Mapping[str, type[Detector]]) -> None:

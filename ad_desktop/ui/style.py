@@ -26,7 +26,7 @@ QStatusBar::item {{ border: none; }}
 QStatusBar {{ border-top: 1px solid {line}; }}
 QDockWidget::title {{ padding: 6px 10px; background: {window}; text-align: left; }}
 QHeaderView::section {{
-    background: {window}; color: {dim}; border: none; border-bottom: 1px solid {line}; padding: 4px 6px;
+    background: {window}; color: {dim}; border: none; border-bottom: 1px solid {line}; padding: 4px 16px 4px 6px;
 }}
 QToolBar {{ border: none; border-top: 1px solid {line}; padding: 3px 6px; spacing: 4px; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; padding: 4px; }}

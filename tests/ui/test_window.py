@@ -291,7 +291,7 @@ def test_overlay_modes_change_the_table_alone(qtbot, window, pictures):
     overlay, heat = viewer._overlay, list(viewer.canvas.map._table)
     viewer.controls.mode.setCurrentText(Mode.ABOVE.value)
     above = list(viewer.canvas.map._table)
-    code = viewer._scale.code(window.session.map_threshold)
+    code = viewer._overlay.scale.code(window.session.map_threshold)
     assert above != heat
     assert all(colour >> 24 == 0 for colour in above[:code])
     assert all(colour >> 24 > 0 for colour in above[code:])

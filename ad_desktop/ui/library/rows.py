@@ -146,8 +146,10 @@ class LibraryRows(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; -1 is the order of adding."""
-        self._sort = (Column(column) if column >= 0 else None, order is Qt.SortOrder.DescendingOrder)
-        self._reorder()
+        chosen = (Column(column) if column >= 0 else None, order is Qt.SortOrder.DescendingOrder)
+        if chosen != self._sort:
+            self._sort = chosen
+            self._reorder()
 
     def _tip(self, item: Item) -> str:
         lines = [str(item.sample.path)]

@@ -47,7 +47,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Scale:
-    """Which map values the 256 codes of an overlay stand for; one scale for all pictures of a model."""
+    """Which map values the 256 codes of an overlay stand for."""
 
     low: float
     high: float
@@ -72,10 +72,11 @@ class Scale:
 class Overlay:
     """An anomaly map ready to be painted: ``codes`` uint8 and ``values`` float32, both at most 1024 pixels a side.
 
-    ``size`` is that of the picture it covers.
+    ``size`` is that of the picture it covers, ``scale`` what the codes stand for.
     """
 
     key: str
+    scale: Scale
     size: tuple[int, int]
     codes: NDArray[np.uint8]
     values: NDArray[np.float32]
@@ -97,12 +98,14 @@ def make_shown(sample: Sample, mask: Path | None = None) -> Shown:
 
 
 def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
-    """Turn an anomaly map into codes."""
+    """Turn an anomaly map into codes; ``scale`` is stretched to the map's peak where that is above it."""
     height, width = prediction.size
     step = max(1.0, max(height, width) / OVERLAY_EDGE)
     small = (max(1, round(height / step)), max(1, round(width / step)))
     values = np.ascontiguousarray(upsample(prediction.grid, small, prediction.smoothing), dtype=np.float32)
-    return Overlay(key, (height, width), scale.codes(values), values)
+    # A strong defect gets its own top, or all around it would be painted as strong as itself.
+    scale = Scale(scale.low, max(scale.high, float(values.max())))
+    return Overlay(key, scale, (height, width), scale.codes(values), values)
 
 
 def to_qimage(display: NDArray[np.uint8]) -> QImage:

@@ -194,9 +194,9 @@ class Viewer(QWidget):
         self.canvas.map.setVisible(painted)
         self.canvas.contour.setVisible(not self._bare and controls.contour.isChecked())
         self.canvas.truth.setVisible(not self._bare and controls.truth.isChecked())
-        if self._scale is not None:
+        if self._overlay is not None:
             level = self._session.map_threshold
-            code = 128 if level is None else self._scale.code(level)
+            code = 128 if level is None else self._overlay.scale.code(level)
             table = colour_table(controls.chosen_colours, controls.chosen_mode, controls.chosen_opacity, code)
             self.canvas.map.set_table(table)
 

@@ -135,8 +135,8 @@ class GaussianAD(Detector):
         weights = find_weights(self.backbone, self.params.weights, task)
         if self._expected_hash and weights.sha256 != self._expected_hash:
             raise ModelFileError(
-                f"The model was fitted with other weights of {self.backbone.name} (SHA-256 {self._expected_hash[:12]}…) "
-                f"than {weights.path} (SHA-256 {weights.sha256[:12]}…). Its scores would be wrong: fit again, or "
+                f"The model was fitted with other weights of {self.backbone.name} "
+                f"(SHA-256 {self._expected_hash[:12]}…) than {weights.path} (SHA-256 {weights.sha256[:12]}…). Its scores would be wrong: fit again, or "
                 "restore the weights it was fitted with."
             )
         self._engine = make_engine(

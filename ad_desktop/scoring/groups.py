@@ -16,6 +16,11 @@ from ad_desktop.errors import UserError
 
 MIN_GROUPS = 3
 LARGEST_RATIO = 100.0
+ALIKE_RATIO = 2.0
+ALL_ALIKE = (
+    "The normal pictures are near-duplicates of each other: expect more false alarms than asked for. "
+    "Add pictures of other parts or sessions."
+)
 WARN_RATIO = 1.15
 """From this ratio on, samples are suspiciously close to some others."""
 
@@ -124,11 +129,11 @@ def _by_table(keys: Sequence[str], table: Path) -> list[str]:
     names: list[str] = []
     missing: list[str] = []
     for key in keys:
-        file = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
-        found = by_path.get(file)
-        if found is None and len(by_name.get(Path(file).name, ())) == 1:
+        picture = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
+        found = by_path.get(picture)
+        if found is None and len(by_name.get(Path(picture).name, ())) == 1:
             # Paths written on another machine: a name that has one group everywhere is clear enough.
-            [found] = by_name[Path(file).name]
+            [found] = by_name[Path(picture).name]
         if found is None:
             missing.append(key)
         names.append(found or "")
@@ -149,11 +154,9 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     groups = _neighbourhoods(distances)
     count = len(set(groups))
     if count < MIN_GROUPS:
-        return Grouping(
-            tuple(alone), "every picture by itself", ratio,
-            ("The normal pictures are near-duplicates of each other: expect more false alarms than asked for. "
-             "Add pictures of other parts or sessions.",),
-        )  # fmt: skip
+        # A handful of pictures says little; that nearly all are copies of each other has to be said all the same.
+        warnings = (ALL_ALIKE,) if ratio > ALIKE_RATIO else ()
+        return Grouping(tuple(alone), "every picture by itself", ratio, warnings)
     warning = (
         f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. "
         "If you know which pictures belong to one part or session, say so (by folder, pattern or CSV): it is safer."

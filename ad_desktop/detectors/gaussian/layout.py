@@ -65,7 +65,7 @@ class Layout:
 
     def all_coarse(self, fine: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The coarse cells (n, cells, all channels) from every level's fine cells (n, cells, channels)."""
-        parts = []
+        parts: list[NDArray[np.float32]] = []
         for cells, shape in zip(fine, self.levels, strict=True):
             down = averaging(shape.side, self.coarse)
             grid = cells.reshape(len(cells), shape.side, shape.side, shape.channels)
@@ -80,7 +80,7 @@ def resample(level: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     if level.shape[2] == side:
         return level.reshape(*level.shape[:2], -1)
     down = averaging(level.shape[2], side)
-    both: NDArray[np.float32] = down @ level @ down.T
+    both = np.asarray(down @ level @ down.T, np.float32)
     return both.reshape(*level.shape[:2], -1)
 
 

@@ -135,9 +135,9 @@ class GaussianAD(Detector):
         weights = find_weights(self.backbone, self.params.weights, task)
         if self._expected_hash and weights.sha256 != self._expected_hash:
             raise ModelFileError(
-                f"The model was fitted with other weights of {self.backbone.name} "
-                f"(SHA-256 {self._expected_hash[:12]}…) than {weights.path} (SHA-256 {weights.sha256[:12]}…). Its scores would be wrong: fit again, or "
-                "restore the weights it was fitted with."
+                f"The model was fitted with other weights of {self.backbone.name} than {weights.path} (SHA-256 "
+                f"{self._expected_hash[:12]}… and {weights.sha256[:12]}…), so its scores would be wrong. "
+                "Fit again, or restore the weights it was fitted with."
             )
         self._engine = make_engine(
             self.backbone, weights, self.levels, self.side, self.device, self.params.engine,

@@ -201,7 +201,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(QSize(800, 520))
         room = self.screen().availableSize()
         self.resize(min(1440, round(0.92 * room.width())), min(900, round(0.9 * room.height())))
-        self.resizeDocks([self.library, self.model], [400, 320], Qt.Orientation.Horizontal)
+        widths = [min(400, round(0.33 * self.width())), min(320, round(0.28 * self.width()))]
+        self.resizeDocks([self.library, self.model], widths, Qt.Orientation.Horizontal)
         geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
         if geometry is not None:
             self.restoreGeometry(geometry)

@@ -22,6 +22,7 @@ QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
 QMainWindow::separator {{ background: {line}; width: 1px; height: 1px; }}
 QMainWindow::separator:hover {{ background: {accent}; }}
 QWidget#foot {{ border-top: 1px solid {line}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar {{ border-top: 1px solid {line}; }}
 QDockWidget::title {{ padding: 6px 10px; background: {window}; text-align: left; }}

@@ -16,6 +16,12 @@ from ad_desktop.ui.theme import Theme
 ROW_HEIGHT = 44
 _THUMBNAIL = 36
 
+_VERDICT_ICONS = {
+    Verdict.GOOD: ("check-bold", "normal"),
+    Verdict.ANOMALOUS: ("alert", "anomalous"),
+    Verdict.ERROR: ("alert-circle-outline", "warning"),
+}
+
 _Option = QStyleOptionViewItem
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -97,6 +103,8 @@ class RowDelegate(QStyledItemDelegate):
             return
         pixmap = self._thumbnails.get(item.key, item.sample)
         if pixmap is None:
+            if self._thumbnails.failed(item.key):
+                self._icons.icon("image-broken-variant", "dim").paint(painter, box.adjusted(9, 9, -9, -9))
             return
         # Fill the square: cut the longer side, so that rows look alike whatever the picture's shape.
         side = min(pixmap.width(), pixmap.height())
@@ -135,9 +143,13 @@ class RowDelegate(QStyledItemDelegate):
         if verdict in (Verdict.NONE, Verdict.WAITING):
             painter.setPen(self._text_colour(option, dim=True))
             rect = option.rect.adjusted(8, 0, -4, 0)
-            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+            shown = text if option.fontMetrics.horizontalAdvance(text) <= rect.width() else "…" * bool(text)
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
             return
         colours = self._theme.colours
+        if option.rect.width() < option.fontMetrics.horizontalAdvance(text):
+            self._paint_icon_text(painter, option, self._icons.icon(*_VERDICT_ICONS[verdict]), text)
+            return
         colour = {Verdict.GOOD: colours.normal, Verdict.ANOMALOUS: colours.anomalous}.get(verdict, colours.warning)
         rect = option.rect.adjusted(4, 0, -4, 0)
         paint_pill(painter, rect, text, QColor(colour), QColor(colours.base), option.fontMetrics)

@@ -68,6 +68,7 @@ class LibraryRows(QAbstractTableModel):
         super().__init__(session)
         self._session = session
         self._filter = Filter()
+        self._compact = False
         self._sort: tuple[Column | None, bool] = (None, False)
         self._rows: list[Item] = []
         self._places: dict[str, int] = {}
@@ -75,6 +76,12 @@ class LibraryRows(QAbstractTableModel):
         session.labels_changed.connect(self._refresh)
         session.results_changed.connect(self._refresh)
         session.threshold_changed.connect(self._refresh)
+
+    def set_compact(self, compact: bool) -> None:
+        """Leave out the titles of columns that are only as wide as an icon."""
+        if compact != self._compact:
+            self._compact = compact
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(Column) - 1)
 
     @property
     def rows(self) -> list[Item]:
@@ -107,9 +114,9 @@ class LibraryRows(QAbstractTableModel):
             return None
         column = Column(section)
         if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[column]
+            return "" if self._compact and column in (Column.LABEL, Column.VERDICT) else TITLES[column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return HELP.get(column)
+            return HELP.get(column, TITLES[column])
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SCORE, Column.PERCENTILE):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None

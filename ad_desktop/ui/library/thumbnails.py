@@ -52,6 +52,10 @@ class Thumbnails(QObject):
             self._start()
         return None
 
+    def failed(self, key: str) -> bool:
+        """Whether there can be no thumbnail, as the file cannot be read."""
+        return key in self._kept and self._kept[key] is None
+
     def _start(self) -> None:
         job = self._runner.stream("Thumbnails", self._work, LaneName.FILES, quiet=True)
         job.partials.connect(self._take)

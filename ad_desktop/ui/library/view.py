@@ -15,6 +15,9 @@ from ad_desktop.ui.theme import Theme
 # Widths of the list, in characters, from which it has room for the percentile, and for labels in words.
 _PERCENTILE_FROM = 80
 _WORDS_FROM = 96
+# And the width below which label and verdict are icons without a title, to leave the name its room.
+_COMPACT_BELOW = 58
+_ICON_WIDTH = 30
 
 
 class LibraryView(QTreeView):
@@ -33,7 +36,7 @@ class LibraryView(QTreeView):
         self._kept: set[str] = set()
         self._resetting = False
         self._hint = ""
-        self._words: bool | None = None
+        self._layout: tuple[bool, bool] | None = None
         self._chosen: dict[Column, bool] = {}
         delegate.setParent(self)
         self.setItemDelegate(delegate)
@@ -128,7 +131,7 @@ class LibraryView(QTreeView):
         header = self.header()
         header.setSortIndicatorClearable(True)
         header.setStretchLastSection(False)
-        header.setMinimumSectionSize(44)
+        header.setMinimumSectionSize(_ICON_WIDTH)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         for column in list(Column)[1:]:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
@@ -138,13 +141,15 @@ class LibraryView(QTreeView):
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
 
-    def _width_of(self, column: Column, words: bool = False) -> int:
+    def _width_of(self, column: Column, words: bool = False, compact: bool = False) -> int:
+        if compact and column in (Column.LABEL, Column.VERDICT):
+            return _ICON_WIDTH
         texts = {
             Column.SCORE: ("12345", 34),
             Column.PERCENTILE: ("Percentile", 24),
             Column.VERDICT: ("Anomalous", 26),
         }
-        texts[Column.LABEL] = ("Anomalous", 32) if words else ("Label", 14)
+        texts[Column.LABEL] = ("Anomalous", 32) if words else ("Label", 26)
         text, extra = texts[column]
         return self.fontMetrics().horizontalAdvance(text) + extra
 
@@ -155,10 +160,13 @@ class LibraryView(QTreeView):
         shown = {Column.SCORE: fitted, Column.VERDICT: fitted, Column.PERCENTILE: fitted and room >= _PERCENTILE_FROM}
         for column, wanted in {**shown, **self._chosen}.items():
             self.setColumnHidden(column, not wanted)
-        words = room >= _WORDS_FROM or not fitted
-        if words is not self._words:
-            self._words = words
-            self.header().resizeSection(Column.LABEL, self._width_of(Column.LABEL, words))
+        layout = (room >= _WORDS_FROM or not fitted, room < _COMPACT_BELOW)
+        if layout != self._layout:
+            self._layout = layout
+            words, compact = layout
+            self._rows.set_compact(compact and not words)
+            for column in (Column.LABEL, Column.SCORE, Column.VERDICT):
+                self.header().resizeSection(column, self._width_of(column, words, compact and not words))
 
     def _show_columns(self, place: QPoint) -> None:
         menu = QMenu(self)

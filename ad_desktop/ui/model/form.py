@@ -153,6 +153,7 @@ class ParamForm(QWidget):
             number.valueChanged.connect(self.changed)
             return number, number.value, lambda value: number.setValue(float(value))
         line = QLineEdit(_text(info.default))
+        line.setPlaceholderText("Default")
         line.textChanged.connect(self.changed)
         return line, line.text, lambda value: line.setText(_text(value))
 

@@ -111,7 +111,7 @@ class ThresholdPanel(QWidget):
             item for item in self._session.items.values() if item.label is not Label.NORMAL and item.score is not None
         ]
         above = sum(self._session.verdict(item) is Verdict.ANOMALOUS for item in items)
-        self.flagged.setText(f"{above:,} of {len(items):,} checked above" if items else "")
+        self.flagged.setText(f"{above:,} of {len(items):,} above" if items else "")
 
     def _fill(self) -> None:
         session = self._session

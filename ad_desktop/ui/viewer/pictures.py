@@ -22,6 +22,7 @@ OVERLAY_EDGE = 1024
 """Longest side of an overlay in pixels; anomaly maps are far smoother than that."""
 
 _CONTOUR_EDGE = 512
+_STRETCH = 4.0
 _SMALLEST_LEVEL = 512
 
 
@@ -98,13 +99,14 @@ def make_shown(sample: Sample, mask: Path | None = None) -> Shown:
 
 
 def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
-    """Turn an anomaly map into codes; ``scale`` is stretched to the map's peak where that is above it."""
+    """Turn an anomaly map into codes; ``scale`` is stretched to the map's peak, fourfold at most."""
     height, width = prediction.size
     step = max(1.0, max(height, width) / OVERLAY_EDGE)
     small = (max(1, round(height / step)), max(1, round(width / step)))
     values = np.ascontiguousarray(upsample(prediction.grid, small, prediction.smoothing), dtype=np.float32)
     # A strong defect gets its own top, or all around it would be painted as strong as itself.
-    scale = Scale(scale.low, max(scale.high, float(values.max())))
+    farthest = scale.low + _STRETCH * (scale.high - scale.low)
+    scale = Scale(scale.low, min(max(scale.high, float(values.max())), farthest))
     return Overlay(key, scale, (height, width), scale.codes(values), values)
 
 

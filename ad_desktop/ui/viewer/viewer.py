@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 from ad_desktop.jobs import JobRunner
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
+from ad_desktop.ui.problems import describe_error
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.canvas import Canvas
@@ -162,7 +163,7 @@ class Viewer(QWidget):
         if current is not None and key == current.key:
             self._shown = None
             self.canvas.set_picture(None)
-            self.message.setText(str(error))
+            self.message.setText(f"{current.name} cannot be shown.\n\n{describe_error(error)}")
             self.inner.setCurrentWidget(self.message)
 
     def _set_overlay(self, overlay: Overlay | None) -> None:

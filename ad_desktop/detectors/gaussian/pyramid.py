@@ -16,8 +16,10 @@ from ad_desktop.detectors.upsample import upsample
 from ad_desktop.task import Task
 
 BLOCK = 16
-COARSE_SHARE = 0.4
+COARSE_SHARE = np.float32(0.4)
 """Weight of the coarse grid in the map; the levels' own grids share the rest."""
+COARSE_LEAD = np.float32(2.0)
+"""Standard deviations by which coarse evidence counts beyond the fine evidence at the same place."""
 Distances = list[NDArray[np.float32]]
 
 
@@ -80,28 +82,32 @@ class LocalPyramid:
     def standardise(self, held_out: Distances, groups: Sequence[int]) -> NDArray[np.float32]:
         """Learn every cell's usual distance from held-out ones (n, P); returns the held-out z-grids (n, S, S)."""
         self.standards = [CellStandard.fit(distances) for distances in held_out]
-        scores = [CellStandard.held_out(distances, groups) for distances in held_out]
-        return self._merge(scores)
+        return self._merged_z([CellStandard.held_out(distances, groups) for distances in held_out])
 
     def z_grid(self, distances: Distances) -> NDArray[np.float32]:
         """Map (n, S, S) of standardised distances: 0 is usual, 1 is a standard deviation above."""
-        return self._merge([s.apply(d) for s, d in zip(self.standards, distances, strict=True)])
+        return self._merged_z([s.apply(d) for s, d in zip(self.standards, distances, strict=True)])
 
     def raw_grid(self, distances: Distances) -> NDArray[np.float32]:
         """Map (n, S, S) of plain distances, each part in units of its own overall spread."""
-        return self._merge([d / s.spread for s, d in zip(self.standards, distances, strict=True)])
+        fine, coarse = self._grids([d / s.spread for s, d in zip(self.standards, distances, strict=True)])
+        return (1 - COARSE_SHARE) * fine + COARSE_SHARE * coarse
 
-    def _merge(self, parts: Distances) -> NDArray[np.float32]:
-        """Weighted mean of the parts' grids, (n, P) each, brought to the finest one."""
-        side, fine = self.side, len(parts) - 1
-        weights = [(1 - COARSE_SHARE) / fine] * fine + [COARSE_SHARE]
-        total: NDArray[np.float32] = np.zeros((len(parts[0]), side, side), np.float32)
-        for part, weight in zip(parts, weights, strict=True):
+    def _merged_z(self, parts: Distances) -> NDArray[np.float32]:
+        fine, coarse = self._grids(parts)
+        # A coarse cell spans much of a defect's surroundings: it may add to a place, but not paint one
+        # where the fine grids see next to nothing.
+        return (1 - COARSE_SHARE) * fine + COARSE_SHARE * np.minimum(coarse, np.maximum(fine, 0) + COARSE_LEAD)
+
+    def _grids(self, parts: Distances) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean of the levels' grids and the coarse grid, (n, S, S) each on the finest one, from parts (n, P)."""
+        side = self.side
+        grids = [np.empty((len(part), side, side), np.float32) for part in parts]
+        for whole, part in zip(grids, parts, strict=True):
             own = int(np.sqrt(part.shape[1]))
             for index, grid in enumerate(part.reshape(-1, own, own)):
-                whole = grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
-                total[index] += np.float32(weight) * whole
-        return total
+                whole[index] = grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
+        return np.asarray(np.mean(grids[:-1], axis=0), np.float32), grids[-1]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Named arrays: every Gaussian's statistics, and the held-out usual distances."""

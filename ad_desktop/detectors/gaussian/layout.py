@@ -68,10 +68,10 @@ class Layout:
         parts: list[NDArray[np.float32]] = []
         for cells, shape in zip(fine, self.levels, strict=True):
             down = averaging(shape.side, self.coarse)
-            grid = cells.reshape(len(cells), shape.side, shape.side, shape.channels)
-            rows = np.tensordot(down, grid, axes=(1, 1))
-            both = np.tensordot(down, rows, axes=(1, 2))
-            parts.append(both.transpose(2, 1, 0, 3).reshape(len(cells), self.coarse**2, shape.channels))
+            # As stacks of small products: one large one would round a sample differently in every batch.
+            lines = down @ cells.reshape(len(cells), shape.side, -1)
+            both = down @ lines.reshape(len(cells), self.coarse, shape.side, shape.channels)
+            parts.append(both.reshape(len(cells), self.coarse**2, shape.channels))
         return np.concatenate(parts, axis=2)
 
 
@@ -91,4 +91,6 @@ def averaging(source: int, target: int) -> NDArray[np.float32]:
     cells = np.arange(source)
     shared = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
     weights = np.clip(shared, 0, None)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    matrix = np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    matrix.flags.writeable = False
+    return matrix

@@ -14,6 +14,8 @@ from ad_desktop.errors import UserError
 
 Matrix = NDArray[np.float64]
 EPSILON = np.finfo(np.float64).eps
+LEAST_SHRINKAGE = 1e-6
+"""Ledoit and Wolf's ρ is 0 for two samples, and S singular: this much identity keeps held-out distances exact."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,7 @@ class PooledGaussian:
         return self
 
     def _ridge(self) -> float:
-        # Without shrinkage (ρ = 0) and with n < d, S is singular: a trace of identity keeps the factor finite.
-        return float(max(self.rho_, 1e-12) * self.mu_)
+        return float(max(self.rho_, LEAST_SHRINKAGE) * self.mu_)
 
     def reduced(self, vectors: NDArray[Any]) -> Matrix:
         """Rows (n, d) centred and expressed in the kept components (n, k)."""
@@ -90,7 +91,10 @@ class PooledGaussian:
 
     def distances(self, vectors: NDArray[Any]) -> Matrix:
         """Mahalanobis distances (n,) of rows ``vectors`` (n, d)."""
-        whitened = self.reduced(vectors) @ self.whitener_.T
+        # Row by row: one product of them all would round a row differently in every batch.
+        centred = (np.asarray(vectors, np.float64) - self.mean_)[:, None]
+        reduced = centred if self.basis_ is None else centred @ self.basis_.T
+        whitened = (reduced @ self.whitener_.T)[:, 0]
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", whitened, whitened)))
 
     def held_out(self, vectors: NDArray[Any], groups: Sequence[int], copies: int = 1) -> Matrix:

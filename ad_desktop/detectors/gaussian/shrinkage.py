@@ -17,6 +17,8 @@ def ledoit_wolf(centred: Matrix, sources: int | None = None) -> float:
     β = (Σᵢ‖xᵢ‖⁴/n − ‖S‖²)/(d·n), δ = (‖S‖² − d·μ²)/d, ρ = min(β, δ)/δ.
     """
     n, d = centred.shape
+    if d == 1:
+        return 0.0  # S is its own target; rounding would decide between 0 and 1
     squared = np.einsum("ij,ij->i", centred, centred)
     mu = squared.sum() / n / d
     # ‖S‖² from whichever Gram matrix is the smaller one.

@@ -91,13 +91,14 @@ class LocalPyramid:
     def raw_grid(self, distances: Distances) -> NDArray[np.float32]:
         """Map (n, S, S) of plain distances, each part in units of its own overall spread."""
         fine, coarse = self._grids([d / s.spread for s, d in zip(self.standards, distances, strict=True)])
-        return (1 - COARSE_SHARE) * fine + COARSE_SHARE * coarse
+        return np.asarray((1 - COARSE_SHARE) * fine + COARSE_SHARE * coarse, np.float32)
 
     def _merged_z(self, parts: Distances) -> NDArray[np.float32]:
         fine, coarse = self._grids(parts)
         # A coarse cell spans much of a defect's surroundings: it may add to a place, but not paint one
         # where the fine grids see next to nothing.
-        return (1 - COARSE_SHARE) * fine + COARSE_SHARE * np.minimum(coarse, np.maximum(fine, 0) + COARSE_LEAD)
+        bounded = np.minimum(coarse, np.maximum(fine, 0) + COARSE_LEAD)
+        return np.asarray((1 - COARSE_SHARE) * fine + COARSE_SHARE * bounded, np.float32)
 
     def _grids(self, parts: Distances) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean of the levels' grids and the coarse grid, (n, S, S) each on the finest one, from parts (n, P)."""

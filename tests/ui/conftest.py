@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from drawn import plain, save
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
-from toy import ToyDetector
+from toy_detector import ToyDetector
 
 from ad_desktop.detectors import registry
 from ad_desktop.jobs import JobRunner
@@ -110,12 +110,3 @@ def pictures(tmp_path: Path) -> Path:
         save(root / "test" / "spot" / f"s{n}.png", pixels)
         save(root / "ground_truth" / "spot" / f"s{n}_mask.png", mask)
     return root
-
-
-def plain(random: np.random.Generator) -> np.ndarray:
-    return random.integers(90, 130, (64, 80)).astype(np.uint8)
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)

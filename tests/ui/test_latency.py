@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from conftest import plain, save
+from drawn import plain, save
 from PySide6.QtCore import Qt, QTimer
 
 # A frame's 16 ms is the aim, and a test with real pictures and the real detector measures it in tests/benchmarks.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox
-from toy import ToyParams
+from toy_detector import ToyParams
 
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.scoring.thresholds import conformal_threshold

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import plain, save
+from drawn import plain, save
 from PIL import Image
 
 pytestmark = pytest.mark.window
@@ -24,7 +24,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from toy import ToyDetector
+from toy_detector import ToyDetector
 from ad_desktop.detectors import registry
 found = {"toy": ToyDetector}
 registry.detectors = lambda: found

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.errors import ModelFileError, UserError
 
+COPIED_AT_ONCE = 1 << 20
+"""Bytes."""
+
 
 class RowStore:
-    """Rows of one shape and type in an unnamed temporary file, or (until first changed) inside a model file.
+    """Rows of one shape and type in an unnamed temporary file, or (until first read) inside a model file.
 
     Plain reads and writes rather than a memory map: mapped pages count as the process's memory.
+    ``UserError`` where the temporary folder cannot take the rows.
     """
 
     def __init__(self, shape: Sequence[int], dtype: str) -> None:
         self.row_shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self._count = 0
-        self._file = tempfile.TemporaryFile(prefix="ad-desktop-rows-")  # noqa: SIM115 - lives as long as the store
-        self._source: tuple[Path, int, tuple[int, int]] | None = None
+        with _disk_errors():
+            # Unbuffered: what a full disk did not take must not be tried again at the next read.
+            self._file = tempfile.TemporaryFile(prefix="ad-desktop-rows-", buffering=0)  # noqa: SIM115 - lives on
+        self._shared = False
+        self._source: tuple[Path, int, tuple[int, int, int]] | None = None
 
     @classmethod
     def inside(cls, path: Path, offset: int, count: int, shape: Sequence[int], dtype: str) -> RowStore:
@@ -49,28 +58,33 @@ class RowStore:
         return int(np.prod(self.row_shape)) * self.dtype.itemsize
 
     def append(self, row: NDArray[Any]) -> None:
-        """Add one row at the end; ``UserError`` if the disk is full."""
-        if row.shape != self.row_shape:
-            raise ValueError(f"a row of shape {row.shape} does not fit rows of shape {self.row_shape}")
+        """Add one row at the end."""
+        self.extend(row[np.newaxis])
+
+    def extend(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end, all or none."""
+        if rows.shape[1:] != self.row_shape:
+            raise ValueError(f"rows of shape {rows.shape[1:]} do not fit rows of shape {self.row_shape}")
         self._fetch()
-        try:
-            self._file.seek(self._count * self.row_bytes)
-            self._file.write(np.ascontiguousarray(row, self.dtype).tobytes())
-            self._file.flush()
-        except OSError as error:
-            folder = tempfile.gettempdir()
-            raise UserError(
-                f"Cannot write working data to {folder}: {error.strerror}. Free some space there."
-            ) from error
-        self._count += 1
+        if self._shared:
+            self._file, self._shared = self.without(())._file, False
+        self._file.seek(self._count * self.row_bytes)
+        self._write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._count += len(rows)
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows ``start`` to ``stop`` (exclusive) as one array."""
         self._fetch()
-        stop = min(stop, self._count)
-        self._file.seek(start * self.row_bytes)
-        data = self._file.read((stop - start) * self.row_bytes)
-        return np.frombuffer(data, self.dtype).reshape(stop - start, *self.row_shape)
+        rows = np.empty((max(min(stop, self._count) - start, 0), *self.row_shape), self.dtype)
+        if rows.size:
+            self._file.seek(start * self.row_bytes)
+            left = rows.data.cast("B")
+            while left:
+                got = self._file.readinto(left)
+                if not got:
+                    raise EOFError(f"the working data end before row {stop}")
+                left = left[got:]
+        return rows
 
     def take(self, indices: Sequence[int]) -> NDArray[Any]:
         """The rows ``indices`` as one array."""
@@ -81,11 +95,22 @@ class RowStore:
 
     def without(self, indices: Sequence[int]) -> RowStore:
         """A new store with the rows ``indices`` left out, the others in order."""
-        kept, gone = RowStore(self.row_shape, self.dtype.str), set(indices)
-        for index in range(self._count):
-            if index not in gone:
-                kept.append(self.read(index, index + 1)[0])
+        kept, gone = RowStore(self.row_shape, self.dtype.str), sorted(set(indices))
+        step = max(1, COPIED_AT_ONCE // self.row_bytes)
+        for start, stop in zip([0, *(index + 1 for index in gone)], [*gone, self._count], strict=True):
+            for first in range(start, stop, step):
+                kept.extend(self.read(first, min(first + step, stop)))
         return kept
+
+    def snapshot(self) -> RowStore:
+        """The rows there are now, whatever becomes of this store; nothing is copied until the snapshot is changed."""
+        copy = RowStore(self.row_shape, self.dtype.str)
+        copy._count, copy._source = self._count, self._source
+        if self._source is None:
+            copy._file.close()
+            # Rows are only ever added behind those there are, so that both can read the same file.
+            copy._file, copy._shared = self._file, True
+        return copy
 
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
         """All rows in blocks of at most ``size``, each with the index of its first row."""
@@ -97,15 +122,45 @@ class RowStore:
         if self._source is None:
             return
         path, offset, stamp = self._source
-        if not path.exists() or _stamp(path) != stamp:
-            raise ModelFileError(f"{path} was changed or removed since it was opened. Open the model again.")
-        with path.open("rb") as source:
-            source.seek(offset)
-            shutil.copyfileobj(source, self._file, 1 << 20)
-        self._file.truncate(self._count * self.row_bytes)
+        try:
+            with path.open("rb") as source:
+                if _stamp(source.fileno()) != stamp:
+                    raise ModelFileError(f"{path} was changed since it was opened. Open the model again.")
+                source.seek(offset)
+                self._copy_from(source)
+        except OSError as error:
+            raise ModelFileError(f"{path} cannot be read any more ({error.strerror}). Open the model again.") from error
         self._source = None
 
+    def _copy_from(self, source: BinaryIO) -> None:
+        left = self._count * self.row_bytes
+        self._file.seek(0)
+        while left:
+            chunk = source.read(min(left, COPIED_AT_ONCE))
+            if not chunk:
+                raise OSError(errno.EIO, "it is cut short")
+            left -= len(chunk)
+            self._write(chunk)
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        with _disk_errors():
+            while left:
+                left = left[self._file.write(left) :]
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Name the folder that is full or cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise UserError(
+            f"Cannot write working data to {folder}: {error.strerror or error}. Free some space there."
+        ) from error
+
+
+def _stamp(file: Path | int) -> tuple[int, int, int]:
+    status = os.stat(file)  # noqa: PTH116 - takes an open file, too
+    return status.st_mtime_ns, status.st_size, status.st_ino

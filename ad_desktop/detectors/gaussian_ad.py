@@ -7,8 +7,9 @@ map is a local Gaussian on the same features, after PaDiM (arXiv 2011.08785).
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy, deepcopy
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.gaussian.augment import augmented
+from ad_desktop.detectors.gaussian.folds import held_out_folds
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
 from ad_desktop.detectors.gaussian.pooled import Reduction
 from ad_desktop.detectors.gaussian.pyramid import BLOCK, LocalPyramid
@@ -36,7 +38,6 @@ from ad_desktop.task import Task
 
 Value = TypeVar("Value")
 
-MAX_FOLDS = 20
 SMOOTHING = 0.25
 """Blur of the map, in cells of its grid: enough to hide the cells' edges, too little to spread a defect."""
 
@@ -183,23 +184,47 @@ class GaussianAD(Detector):
 
     @single_threaded
     def update(self, add: Iterable[Prepared], remove: Sequence[str], task: Task) -> None:
-        """Let samples leave and join the statistics; the others' pixels are not read."""
+        """Let samples leave and join the statistics; the others' pixels are not read. An error changes nothing."""
         unknown = sorted(set(remove) - set(self.keys_))
         if unknown:
             raise UserError(f"{unknown[0]} is not among the normal pictures of this model.")
-        gone = {self.keys_.index(key) for key in set(remove)}
         added = list(add)
-        if len(self.keys_) - len(gone) + len(added) < 2:
+        twice = _repeated([*(set(self.keys_) - set(remove)), *(item.sample.key for item in added)])
+        if twice:
+            raise UserError(f"{twice[0]} is among the normal pictures already.")
+        if len(self.keys_) - len(set(remove)) + len(added) < 2:
             raise UserError("At least two normal pictures have to remain.")
-        for index in sorted(gone):
-            self.pyramid_.remove(self.rows_.read(index, index + 1)[0])
-        if gone:
-            self.rows_ = self.rows_.without(sorted(gone))
-            self.keys_, self.sha256_ = _kept(self.keys_, gone), _kept(self.sha256_, gone)
-            self.sizes_, self.pooled_ = _kept(self.sizes_, gone), _kept(self.pooled_, gone)
-        for batch in batched(added, self.batch_size):
-            self._join(batch)
-        self._finish()
+        before = self._learned()
+        try:
+            self._leave({self.keys_.index(key) for key in set(remove)})
+            for batch in batched(added, self.batch_size):
+                self._join(batch)
+            self._finish()
+        except BaseException:
+            vars(self).update(before)
+            raise
+
+    def _learned(self) -> dict[str, Any]:
+        """All that ``update`` changes."""
+        lists = {name: list(getattr(self, name)) for name in ("keys_", "sha256_", "sizes_", "pooled_")}
+        parts = {"pyramid_": deepcopy(self.pyramid_), "image_score_": copy(self.image_score_)}
+        return {**lists, **parts, "rows_": self.rows_.snapshot()}
+
+    def _leave(self, gone: set[int]) -> None:
+        if not gone:
+            return
+        stay = [index for index in range(len(self.keys_)) if index not in gone]
+        if len(gone) > len(stay):
+            # Adding up those that stay is less work, and no difference of large numbers.
+            self.pyramid_.forget()
+            for index in stay:
+                self.pyramid_.add(self.rows_.read(index, index + 1)[0])
+        else:
+            for index in sorted(gone):
+                self.pyramid_.remove(self.rows_.read(index, index + 1)[0])
+        self.rows_ = self.rows_.without(sorted(gone))
+        self.keys_, self.sha256_ = _kept(self.keys_, gone), _kept(self.sha256_, gone)
+        self.sizes_, self.pooled_ = _kept(self.sizes_, gone), _kept(self.pooled_, gone)
 
     def _join(self, batch: Sequence[Prepared]) -> None:
         for item, features in zip(batch, self._features(batch), strict=True):
@@ -218,6 +243,9 @@ class GaussianAD(Detector):
     def _finish(self) -> None:
         if len(self.keys_) < 2:
             raise UserError("At least two normal pictures are needed for a fit; twenty or more for a useful threshold.")
+        if all(np.array_equal(rows[0], self.pooled_[0][0]) for rows in self.pooled_):
+            # Told from the statistics alone, what is left after others were removed would look like a difference.
+            raise UserError("The normal pictures look identical to the network. Add pictures that differ.")
         self.pyramid_.factorise()
         self.image_score_.fit(np.concatenate(self.pooled_), len(self.keys_))
 
@@ -229,15 +257,18 @@ class GaussianAD(Detector):
     def embeddings(self) -> Array:
         """Pooled features (n, d), each divided by its standard deviation over the normal samples."""
         vectors = np.stack([rows[0] for rows in self.pooled_]).astype(np.float64)
-        return np.asarray(vectors / np.maximum(vectors.std(axis=0), 1e-12))
+        deviation = vectors.std(axis=0)
+        return np.asarray(vectors / np.where(deviation > 0, deviation, 1.0))
 
     @single_threaded
     def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
-        """Held-out distances of every normal sample, and the standards they give."""
+        """Held-out distances of every normal sample, and the standards they give; at least two groups are needed."""
+        if len(groups) != len(self.keys_) or len(set(groups)) < 2:
+            raise ValueError(f"{len(self.keys_)} normal samples in {len(set(groups))} groups: two or more are needed")
         distances = self.pyramid_.held_out(self.rows_, groups, task)
         z = self.pyramid_.standardise(distances, groups)
         top = top_mean(z)
-        folds = _folds(groups, self.sha256_)
+        folds = held_out_folds(groups, self.sha256_)
         scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
         grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
         return HeldOut(scores, grids.reshape(len(grids), -1).max(axis=1).astype(np.float64))
@@ -278,15 +309,20 @@ class GaussianAD(Detector):
     def state(self) -> State:
         """Statistics, standards, and what is kept of every normal sample."""
         standards = {name: [s.mean, s.deviation] for name, s in self.image_score_.standards.items()}
-        tensors: dict[str, Any] = {**self.pyramid_.state(), "pooled": np.stack(self.pooled_), "rows": self.rows_}
+        tensors: dict[str, Any] = {
+            **self.pyramid_.state(),
+            "pooled": np.stack(self.pooled_),
+            "rows": self.rows_.snapshot(),
+        }
         meta = {
-            "keys": self.keys_, "sha256": self.sha256_, "sizes": self.sizes_,
+            "keys": list(self.keys_), "sha256": list(self.sha256_), "sizes": list(self.sizes_),
             "value_range": self.value_range_, "standards": standards,
         }  # fmt: skip
         return State(
             tensors, {**meta, "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash}
         )
 
+    @single_threaded
     def restore(self, state: State) -> None:
         """Take back a state; the network is loaded on first use."""
         try:
@@ -296,9 +332,13 @@ class GaussianAD(Detector):
             self.sizes_ = [(int(h), int(w)) for h, w in meta["sizes"]]
             self.value_range_ = tuple(meta["value_range"]) if meta["value_range"] else None
             self._expected_hash = str(meta["weights_sha256"])
-            pooled, self.rows_ = state.tensors["pooled"], state.tensors["rows"]
-            if len(pooled) != len(self.keys_) or self.rows_.shape != (len(self.keys_), self.layout.row):
-                raise ValueError("the normal set and its features differ in length")
+            pooled, rows = state.tensors["pooled"], state.tensors["rows"]
+            shape = (len(self.keys_), 1 + self.params.augmentations, self.layout.pooled)
+            if pooled.shape != shape or rows.shape != (len(self.keys_), self.layout.row):
+                raise ValueError(f"features of shape {pooled.shape} and {rows.shape}, not {shape}")
+            if not len(self.keys_) == len(self.sha256_) == len(self.sizes_):
+                raise ValueError("keys, hashes and sizes of the normal pictures differ in number")
+            self.rows_ = rows.snapshot()
             self.pooled_ = list(pooled)
             self.pyramid_.restore(dict(state.tensors), len(self.keys_))
             self.image_score_.fit(pooled.reshape(-1, pooled.shape[-1]), len(self.keys_))
@@ -334,6 +374,10 @@ def _kept(column: list[Value], gone: set[int]) -> list[Value]:
     return [value for index, value in enumerate(column) if index not in gone]
 
 
+def _repeated(keys: Iterable[str]) -> list[str]:
+    return sorted(key for key, count in Counter(keys).items() if count > 1)
+
+
 def _parse_range(text: str) -> tuple[float, float] | None:
     if text == "auto":
         return None
@@ -344,17 +388,3 @@ def _parse_range(text: str) -> tuple[float, float] | None:
     if not np.isfinite([low, high]).all() or low >= high:
         raise UserError(f"value_range={text}: the first number has to be below the second.")
     return low, high
-
-
-def _folds(groups: Sequence[int], sha256: Sequence[str]) -> list[int]:
-    """One fold per group, or at most ``MAX_FOLDS`` of them, told by the group's smallest hash.
-
-    By content and not by place, so that a fit does not depend on the order of its samples.
-    """
-    if len(set(groups)) <= MAX_FOLDS:
-        return list(groups)
-    smallest: dict[int, str] = {}
-    for group, digest in zip(groups, sha256, strict=True):
-        smallest[group] = min(smallest.get(group, digest), digest)
-    fold = {g: int(hashlib.sha256(d.encode()).hexdigest()[:8], 16) % MAX_FOLDS for g, d in smallest.items()}
-    return [fold[group] for group in groups]

@@ -32,9 +32,8 @@ class LocalPyramid:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.gaussians = [CellGaussian(shape.side**2, shape.channels) for shape in layout.levels]
-        self.gaussians.append(CellGaussian(layout.coarse**2, layout.pooled))
         self.standards: list[CellStandard] = []
+        self.forget()
 
     @property
     def side(self) -> int:
@@ -45,6 +44,11 @@ class LocalPyramid:
         """Cells (n, P, d) of every Gaussian from rows of local features (n, row)."""
         fine = [self.layout.fine(rows, index) for index in range(len(self.layout.levels))]
         return [*fine, self.layout.all_coarse(fine)]
+
+    def forget(self) -> None:
+        """Start again without samples; the standards stay."""
+        self.gaussians = [CellGaussian(shape.side**2, shape.channels) for shape in self.layout.levels]
+        self.gaussians.append(CellGaussian(self.layout.coarse**2, self.layout.pooled))
 
     def add(self, row: NDArray[np.float16]) -> None:
         """Let one sample's row join."""
@@ -114,8 +118,8 @@ class LocalPyramid:
         """Named arrays: every Gaussian's statistics, and the held-out usual distances."""
         tensors: dict[str, NDArray[Any]] = {}
         for index, gaussian in enumerate(self.gaussians):
-            tensors[f"local.{index}.means"] = gaussian.means
-            tensors[f"local.{index}.scatter"] = gaussian.scatter
+            tensors[f"local.{index}.means"] = gaussian.means.copy()
+            tensors[f"local.{index}.scatter"] = gaussian.scatter.copy()
         for index, standard in enumerate(self.standards):
             tensors[f"local.{index}.usual"] = np.stack([standard.mean, standard.deviation])
             tensors[f"local.{index}.spread"] = np.array([standard.spread], np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ad_desktop.detectors.gaussian.pooled import PooledGaussian, Reduction
 from ad_desktop.detectors.gaussian.standardise import ScoreStandard, held_out_standard
+from ad_desktop.errors import UserError
 
 LOCAL_GLOBAL = "local+global"
 RULES = (LOCAL_GLOBAL, "local", "global", "sum", "standardised-sum")
@@ -20,6 +21,9 @@ GLOBAL_WEIGHT = 0.25
 """Weight of the global distance beside the local evidence, which is the stronger of the two."""
 FEW = 30
 """Below this many normal samples the global covariance is mostly shrinkage, and is left out of the default score."""
+
+FEWEST_REDUCED = 3
+"""Components of a held-out score come from the other samples, and one alone has none."""
 
 Vector = NDArray[np.float64]
 
@@ -53,9 +57,13 @@ class ImageScore:
         return GLOBAL_WEIGHT if self.n >= FEW else 0.0
 
     def fit(self, vectors: NDArray[Any], n: int) -> None:
-        """Fit the Gaussians on pooled vectors (n·copies, d)."""
-        self.n = n
+        """Fit the Gaussians on pooled vectors (n·copies, d) of ``n`` samples; ``UserError`` if those are too few."""
         pieces = self._pieces()
+        if n < FEWEST_REDUCED and pieces and self.reduction.kind != "none":
+            raise UserError(
+                "Principal components need at least three normal pictures. Add some, or set reduction=none."
+            )
+        self.n = n
         self.models = [PooledGaussian(self.reduction).fit(vectors[:, piece], n) for piece in pieces]
 
     def calibrate(self, vectors: NDArray[Any], top: Vector, groups: Sequence[int], folds: Sequence[int]) -> Vector:

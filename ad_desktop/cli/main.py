@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,8 +38,9 @@ def main(arguments: Sequence[str]) -> int:
         print("ad-desktop: stopped; nothing that was not finished is kept.", file=sys.stderr)  # noqa: T201
         return NOTHING_DONE
     except BrokenPipeError:
-        # Whoever read the results has left (such as head); that is their right.
-        sys.stderr.close()
+        # Whoever read the results has left (such as head); that is their right. What is still buffered has to go
+        # somewhere, or the interpreter complains as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ALL_DONE
 
 
@@ -52,7 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ad-desktop {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # The prog of its own keeps the two lines of usage out of every command's help.
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog="ad-desktop")
     _add_fit(commands)
     _add_update(commands)
     _add_predict(commands)
@@ -64,8 +67,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _command(commands: Any, name: str, summary: str, **more: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter, **more
-    )
+        name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False, **more,
+    )  # fmt: skip
     parser.set_defaults(run=lambda chosen: _run(name, chosen))
     return parser
 
@@ -91,7 +95,7 @@ def _add_fit(commands: Any) -> None:
         commands, "fit", "Fit a model on normal pictures.",
         epilog="See the parameters for --set with: ad-desktop info --detector NAME",
     )  # fmt: skip
-    parser.add_argument("normal", nargs="*", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
+    parser.add_argument("normal", nargs="+", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
     parser.add_argument("--out", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--detector", default="gaussian-ad", metavar="NAME", help="method (default: gaussian-ad)")
     parser.add_argument(

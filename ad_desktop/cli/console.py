@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ from ad_desktop.data.samples import Failure
 from ad_desktop.task import Task
 
 POLL_SECONDS = 0.1
+UNLIMITED = 10_000
+_NUMBER = re.compile(r"–|-?[\d.e+-]+( ?%)?(  \(.*\))?")
 
 
 def say(text: str) -> None:
@@ -22,26 +25,40 @@ def say(text: str) -> None:
 
 
 def put(text: str) -> None:
-    """A line of results on standard output."""
-    print(text, flush=True)  # noqa: T201
+    """A line of results on standard output; characters that it cannot show are written as escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
 
 
 def put_json(value: Any) -> None:
     """One JSON value on a line of standard output; numbers that JSON does not know become null."""
-    put(json.dumps(_finite(value), ensure_ascii=False))
+    finite = _finite(value)
+    text = json.dumps(finite, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A file name that is no text, or a terminal without the letters: JSON has escapes of its own.
+        text = json.dumps(finite, allow_nan=False)
+    put(text)
 
 
 def put_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """A table for people on standard output."""
+    """A table for people on standard output: numbers to the right, and as wide as it needs in a file or pipe."""
     from rich.console import Console
     from rich.table import Table
 
+    lines = list(rows)
     table = Table(title=title or None, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="left" if index == 0 else "right")
-    for row in rows:
-        table.add_row(*map(_plain, row))
-    Console(markup=False, highlight=False).print(table)
+        numbers = all(_NUMBER.fullmatch(line[index]) for line in lines)
+        table.add_column(column, overflow="fold", justify="right" if numbers else "left")
+    for line in lines:
+        table.add_row(*map(_plain, line))
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else UNLIMITED)
+    # Printed by ``put``, as every result: rich has its own way with broken pipes and unknown letters.
+    with console.capture() as capture:
+        console.print(table)
+    put(capture.get().rstrip("\n"))
 
 
 def say_failures(failures: Sequence[Failure]) -> None:

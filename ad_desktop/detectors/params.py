@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -89,12 +90,20 @@ def _kind(hint: Any) -> str:
     return str(hint.__name__)
 
 
+_WANTED = {
+    "bool": "true or false is",
+    "int": "a whole number is",
+    "float": "a number is",
+    "str": "a text is",
+    "ints": "whole numbers such as 4,5,6,7 or 4-7 are",
+}
+
+
 def _convert(info: ParamInfo, value: Any) -> Any:
     try:
         converted = _parse(info.kind, value)
-    except (TypeError, ValueError):
-        wanted = {"ints": "whole numbers such as 4,5,6,7 or 4-7", "int": "a whole number", "bool": "true or false"}
-        raise UserError(f"{info.name}={value}: {wanted.get(info.kind, 'a number')} is needed.") from None
+    except (TypeError, ValueError, KeyError, OverflowError):
+        raise UserError(f"{info.name}={value}: {_WANTED[info.kind]} needed.") from None
     if info.choices and converted not in info.choices:
         raise UserError(f"{info.name}={value}: choose one of {', '.join(map(str, info.choices))}.")
     for number in converted if info.kind == "ints" else [converted]:
@@ -107,32 +116,40 @@ def _convert(info: ParamInfo, value: Any) -> Any:
 
 def _parse(kind: str, value: Any) -> Any:
     if kind == "bool":
-        if isinstance(value, bool):
-            return value
-        return {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False,
-                "off": False}.get(str(value).lower()) if str(value).lower() in _BOOLS else int("x")  # fmt: skip
+        return value if isinstance(value, bool) else _BOOLS[str(value).lower()]
     if kind == "int":
-        return int(value)
+        return _whole(value)
     if kind == "float":
         number = float(value)
-        if number != number or number in (float("inf"), float("-inf")):
+        if not math.isfinite(number):
             raise ValueError
         return number
     if kind == "ints":
         return _parse_ints(value)
+    if value is None:
+        raise TypeError
     return str(value)
 
 
-_BOOLS = ("true", "yes", "1", "on", "false", "no", "0", "off")
+_BOOLS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+LONGEST_RANGE = 1000
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError
+    return number
 
 
 def _parse_ints(value: Any) -> tuple[int, ...]:
     if not isinstance(value, str):
-        return tuple(int(v) for v in value)
+        return tuple(_whole(v) for v in value)
     numbers: list[int] = []
     for piece in value.replace(" ", "").split(","):
         first, dash, last = piece.partition("-")
-        numbers.extend(range(int(first), int(last) + 1) if dash else [int(first)])
-    if not numbers:
-        raise ValueError
+        span = range(int(first), int(last if dash else first) + 1)
+        if not 0 < len(span) <= LONGEST_RANGE:
+            raise ValueError
+        numbers.extend(span)
     return tuple(dict.fromkeys(numbers))

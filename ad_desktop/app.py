@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import signal
 import sys
@@ -13,6 +14,7 @@ from types import TracebackType
 
 import platformdirs
 import pyqtgraph
+from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
@@ -38,6 +40,8 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     log_file = start_log()
     app = make_application()
+    # Objects of Qt that are part of a reference cycle must not be destroyed by whichever thread collects garbage.
+    garbage = GarbageCollector(interval=1.0)
     runner = JobRunner()
     window = make_window(app, runner, log_file)
     _show_unexpected(window)
@@ -51,6 +55,8 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
         return app.exec()
     finally:
         runner.shutdown()
+        garbage.timer.stop()
+        gc.enable()
         logging.shutdown()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import time
 from collections.abc import Callable
@@ -9,14 +10,17 @@ from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.errors import Cancelled
 from ad_desktop.jobs.job import Job, Publish
 from ad_desktop.jobs.lane import Lane
 from ad_desktop.task import Task
 
-_POLL_MS = 80
+# A worker never touches Qt, not even to emit a signal: Qt's locks and the interpreter's, taken in opposite order by two
+# threads, would stop both. The main thread looks for messages instead, often enough that nobody notices.
+_LOOK_MS = 15
+_PROGRESS_MS = 80
 
 
 class LaneName(Enum):
@@ -28,20 +32,22 @@ class LaneName(Enum):
 
 
 class _Message(NamedTuple):
-    job: Job
+    job: int  # a number, not the object: the last reference to a QObject must not end in a worker
     kind: str  # partial, succeeded, failed, cancelled
     value: Any
 
 
+_Work = Callable[[Task, Publish], Any]
+
+
 class JobRunner(QObject):
-    """Starts jobs and delivers their signals on the thread it was made on.
+    """Starts jobs and delivers their signals on the thread it was made on (the main thread).
 
     ``jobs_changed`` tells when a job that is not quiet starts or ends; ``polled`` follows each look at the progress.
     """
 
     jobs_changed = Signal()
     polled = Signal()
-    _woken = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,17 +57,19 @@ class JobRunner(QObject):
             LaneName.VIEWER: Lane("viewer", 2),
         }
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._active: list[Job] = []
+        self._active: dict[int, Job] = {}
+        self._partials: dict[int, list[Any]] = {}
+        self._numbers = itertools.count()
         self._closed = False
-        self._woken.connect(self._drain, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
-        self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self._poll)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        self._progress_due = 0.0
 
     @property
     def active(self) -> tuple[Job, ...]:
         """Jobs that are queued or running and not quiet, oldest first."""
-        return tuple(job for job in self._active if not job.quiet)
+        return tuple(job for job in self._active.values() if not job.quiet)
 
     def submit(
         self,
@@ -71,7 +79,7 @@ class JobRunner(QObject):
         quiet: bool = False,
     ) -> Job:
         """Run ``work(task)`` in a lane; its return value comes with ``succeeded``."""
-        return self._start(Job(title, quiet, self), lambda job: work(job.task), lane)
+        return self._start(title, quiet, lane, lambda task, publish: work(task))
 
     def stream(
         self,
@@ -81,15 +89,11 @@ class JobRunner(QObject):
         quiet: bool = False,
     ) -> Job:
         """Run ``work(task, publish)``: as ``submit``, and what is published comes with ``partials``."""
-
-        def call(job: Job) -> Any:
-            return work(job.task, lambda value: self._messages.put(_Message(job, "partial", value)))
-
-        return self._start(Job(title, quiet, self), call, lane)
+        return self._start(title, quiet, lane, work)
 
     def cancel_all(self) -> None:
         """Ask every job to stop."""
-        for job in self._active:
+        for job in self._active.values():
             job.cancel()
 
     def shutdown(self, timeout: float = 5.0) -> bool:
@@ -104,56 +108,51 @@ class JobRunner(QObject):
         self._timer.stop()
         return all(ended)
 
-    def _start(self, job: Job, call: Callable[[Job], Any], lane: LaneName) -> Job:
-        self._active.append(job)
+    def _start(self, title: str, quiet: bool, lane: LaneName, work: _Work) -> Job:
+        job = Job(title, quiet, self)
+        number = next(self._numbers)
+        self._active[number] = job
         if self._closed:
             job.cancel()
-            self._messages.put(_Message(job, "cancelled", None))
-            self._woken.emit()
+            self._messages.put(_Message(number, "cancelled", None))
         else:
+            self._lanes[lane].put(partial(_run, number, job.task, work, self._messages))
+        if not self._timer.isActive():
             self._timer.start()
-            self._lanes[lane].put(partial(self._run, job, call))
-        if not job.quiet:
+        if not quiet:
             self.jobs_changed.emit()
         return job
 
-    def _run(self, job: Job, call: Callable[[Job], Any]) -> None:
-        try:
-            job.task.check()
-            message = _Message(job, "succeeded", call(job))
-        except Cancelled:
-            message = _Message(job, "cancelled", None)
-        except Exception as error:  # RuntimeError (CUDA out of memory) and whatever else: the user must hear of it
-            message = _Message(job, "failed", error)
-        self._messages.put(message)
-        self._woken.emit()
-
-    def _poll(self) -> None:
-        self._drain()
-        for job in self._active:
-            job.progressed.emit(job.task.progress)
-        self.polled.emit()
+    def _look(self) -> None:
+        if not self._messages.empty():
+            self._drain()
+        if time.monotonic() >= self._progress_due:
+            self._progress_due = time.monotonic() + _PROGRESS_MS / 1000
+            self._flush_partials()
+            for job in list(self._active.values()):
+                job.progressed.emit(job.task.progress)
+            self.polled.emit()
 
     def _drain(self) -> None:
-        partials: dict[Job, list[Any]] = {}
         ended: list[_Message] = []
-        while True:
-            try:
-                message = self._messages.get_nowait()
-            except queue.Empty:
-                break
+        while not self._messages.empty():
+            message = self._messages.get()
             if message.kind == "partial":
-                partials.setdefault(message.job, []).append(message.value)
+                self._partials.setdefault(message.job, []).append(message.value)
             else:
                 ended.append(message)
-        for job, values in partials.items():
-            job.partials.emit(values)
+        if ended:
+            self._flush_partials()
         for message in ended:
             self._deliver(message)
 
+    def _flush_partials(self) -> None:
+        partials, self._partials = self._partials, {}
+        for number, values in partials.items():
+            self._active[number].partials.emit(values)
+
     def _deliver(self, message: _Message) -> None:
-        job = message.job
-        self._active.remove(job)
+        job = self._active.pop(message.job)
         job.done = True
         try:
             if message.kind == "succeeded":
@@ -169,3 +168,17 @@ class JobRunner(QObject):
             if not job.quiet:
                 self.jobs_changed.emit()
             job.deleteLater()
+
+
+def _run(number: int, task: Task, work: _Work, messages: queue.SimpleQueue[_Message]) -> None:
+    """What a worker does."""
+    try:
+        task.check()
+        message = _Message(
+            number, "succeeded", work(task, lambda value: messages.put(_Message(number, "partial", value)))
+        )
+    except Cancelled:
+        message = _Message(number, "cancelled", None)
+    except Exception as error:  # RuntimeError (CUDA out of memory) and whatever else: the user must hear of it
+        message = _Message(number, "failed", error)
+    messages.put(message)

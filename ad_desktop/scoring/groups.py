@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.errors import UserError
+from ad_desktop.scoring.group_table import groups_by_table, is_table
 
 MIN_GROUPS = 3
 LARGEST_RATIO = 100.0
@@ -44,7 +44,7 @@ def check_spec(spec: str) -> None:
         return
     if spec.startswith("regex:"):
         _pattern(spec)
-    elif spec.lower().endswith(".csv"):
+    elif is_table(spec):
         if not Path(spec).is_file():
             raise UserError(f"{spec}: there is no such file of groups.")
     else:
@@ -67,7 +67,7 @@ def assign_groups(spec: str, keys: Sequence[str], embeddings: NDArray[Any] | Non
     elif spec.startswith("regex:"):
         names, rule = _by_pattern(keys, _pattern(spec)), f"by the pattern {spec[len('regex:') :]}"
     else:
-        names, rule = _by_table(keys, Path(spec)), f"by {Path(spec).name}"
+        names, rule = groups_by_table(keys, Path(spec)), f"by {Path(spec).name}"
     return _finished(_numbers(names), rule, embeddings)
 
 
@@ -98,47 +98,15 @@ def _pattern(spec: str) -> re.Pattern[str]:
 
 
 def _by_pattern(keys: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
-    """The first capture group of the pattern (or the whole match) in each path; no match is a group of its own."""
+    """The capture groups of the pattern (or its whole match) in each path; no match is a group of its own."""
     names = []
     matched = False
     for key in keys:
         match = pattern.search(Path(key).as_posix())
         matched |= match is not None
         names.append(f"no match: {key}" if match is None else "|".join(match.groups("") or [match[0]]))
-    if not matched:
+    if keys and not matched:
         raise UserError(f"The pattern {pattern.pattern} matches none of the files, such as {keys[0]}.")
-    return names
-
-
-def _by_table(keys: Sequence[str], table: Path) -> list[str]:
-    """The group of each path from a CSV with the columns path and group; paths may be relative to the table."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("path") and row.get("group") is not None]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table}: the groups cannot be read ({error}).") from error
-    if not rows:
-        raise UserError(f"{table}: a header line with the columns path and group is needed, and a line per picture.")
-    by_path: dict[str, str] = {}
-    by_name: dict[str, set[str]] = {}
-    for row in rows:
-        path, group = Path(str(row["path"])), str(row["group"])
-        by_path[str(table.absolute().parent / path)] = group
-        by_path[str(path)] = group
-        by_name.setdefault(path.name, set()).add(group)
-    names: list[str] = []
-    missing: list[str] = []
-    for key in keys:
-        picture = key.rsplit("#", 1)[0] if key not in by_path and "#" in key else key
-        found = by_path.get(picture)
-        if found is None and len(by_name.get(Path(picture).name, ())) == 1:
-            # Paths written on another machine: a name that has one group everywhere is clear enough.
-            [found] = by_name[Path(picture).name]
-        if found is None:
-            missing.append(key)
-        names.append(found or "")
-    if missing:
-        raise UserError(f"{table}: {len(missing)} pictures have no group there, such as {missing[0]}.")
     return names
 
 

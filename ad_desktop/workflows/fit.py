@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ad_desktop.data.samples import Failure, Sample
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import DEFAULT, get_detector
 from ad_desktop.errors import UserError
-from ad_desktop.scoring.groups import check_spec
+from ad_desktop.scoring.group_table import is_table
+from ad_desktop.scoring.groups import assign_groups, check_spec
 from ad_desktop.task import Task
 from ad_desktop.workflows.calibrate import calibrate
 from ad_desktop.workflows.model import HELD_OUT, RULES, FittedModel, check_fpr
@@ -52,23 +54,31 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     kind = get_detector(options.detector)
     detector = kind(make_params(kind.Params, options.params), options.device)
     failures: list[Failure] = []
-    unique = list({sample.key: sample for sample in samples}.values())
+    unique = {sample.key: sample for sample in samples}
+    # A table or pattern that leaves pictures out is found out now, not after the work.
+    assign_groups(options.groups, list(unique), None)
     task.report("Preparing the network")
     detector.load(task)
-    detector.survey(unique, task)
+    detector.survey(list(unique.values()), task)
     try:
-        detector.fit(usable(detector, unique, failures, "Learning normal pictures", task), task)
+        detector.fit(usable(detector, list(unique.values()), failures, "Learning normal pictures", task), task)
     except UserError as error:
-        raise UserError(_with_failures(str(error), failures)) from error
+        raise UserError(with_failures(str(error), failures)) from error
     calibration = calibrate(detector, options.groups, task)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, options.groups, created)
+    model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, _lasting(options.groups), created)
     # A rule that this detector does not have is found out now, not when the first picture is judged.
     _ = model.threshold
     return FitOutcome(model, failures, task.notes)
 
 
-def _with_failures(message: str, failures: Sequence[Failure]) -> str:
+def _lasting(group_spec: str) -> str:
+    """The rule as a later update finds it, from whatever folder that is run."""
+    return str(Path(group_spec).absolute()) if is_table(group_spec) else group_spec
+
+
+def with_failures(message: str, failures: Sequence[Failure]) -> str:
+    """The message with the first few inputs that could not be used."""
     if not failures:
         return message
     shown = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:3])

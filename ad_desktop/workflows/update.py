@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.errors import UserError
+from ad_desktop.scoring.groups import assign_groups
 from ad_desktop.task import Task
 from ad_desktop.workflows.calibrate import calibrate
-from ad_desktop.workflows.fit import FitOutcome
+from ad_desktop.workflows.fit import FitOutcome, with_failures
 from ad_desktop.workflows.model import FittedModel
 from ad_desktop.workflows.stream import usable
 
@@ -26,8 +28,15 @@ def update(model: FittedModel, add: Sequence[Sample], remove: Sequence[str], tas
     # Everything that can go wrong with the inputs does so before the detector is touched.
     unique = list({sample.key: sample for sample in add}.values())
     prepared = list(usable(detector, unique, failures, "Reading the pictures to add", task))
-    known = set(detector.normal_set.keys)
-    again = [item.sample.key for item in prepared if item.sample.key in known]
-    detector.update(prepared, [*dict.fromkeys([*remove, *again])], task)
-    calibration = calibrate(detector, model.group_spec, Task())
+    if not prepared and not remove:
+        raise UserError(with_failures("Nothing was changed: no picture can be added.", failures))
+    known, added = detector.normal_set.keys, [item.sample.key for item in prepared]
+    gone = dict.fromkeys([*remove, *(key for key in added if key in set(known))])
+    assign_groups(model.group_spec, [*(key for key in known if key not in gone), *added], None)
+    detector.update(prepared, [*gone], task)
+    # The detector is changed by now: too late for a cancel, but not for what the user should know.
+    rest = Task()
+    calibration = calibrate(detector, model.group_spec, rest)
+    for note in rest.notes:
+        task.note(note)
     return FitOutcome(replace(model, calibration=calibration), failures, task.notes)

@@ -42,17 +42,27 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A score beside what it is to be compared with; ``percentile`` 0–100 among held-out normal scores."""
+    """A score beside what it is to be compared with; ``percentile`` 0–100 among held-out normal scores.
+
+    ``accept_threshold`` is where the borderline band below ``threshold`` begins; equal to it, there is none.
+    """
 
     anomaly_score: float
     threshold: float
-    pred_label: bool
+    accept_threshold: float
     percentile: float
 
     @property
+    def pred_label(self) -> bool:
+        """Whether the score is above the threshold."""
+        return self.anomaly_score > self.threshold
+
+    @property
     def verdict(self) -> str:
-        """The judgement in a word."""
-        return "anomalous" if self.pred_label else "good"
+        """The judgement in a word: good, borderline or anomalous."""
+        if self.pred_label:
+            return "anomalous"
+        return "borderline" if self.anomaly_score > self.accept_threshold else "good"
 
 
 @dataclass
@@ -61,6 +71,7 @@ class FittedModel:
 
     ``fpr`` is the accepted share of normal pictures above the threshold; ``threshold_rule`` is
     ``held-out`` (conformal rank of held-out normal scores) or ``chi2`` (the Gaussian-AD paper's).
+    ``borderline_fpr`` is a larger rate: scores between its threshold and the main one are borderline.
     """
 
     detector: Detector
@@ -70,21 +81,30 @@ class FittedModel:
     group_spec: str = "auto"
     created: str = ""
     provenance: dict[str, str] = field(default_factory=dict)
+    borderline_fpr: float | None = None
 
     @property
     def threshold(self) -> Threshold:
         """The score above which a picture counts as anomalous, with what is known of its promise."""
-        if self.threshold_rule == THEORY:
-            return self._theory()
-        return conformal_threshold(self.calibration.scores, self.calibration.groups, self.fpr)
+        return self._threshold_at(self.fpr)
 
-    def _theory(self) -> Threshold:
-        value = self.detector.theoretical_threshold(self.fpr)
+    @property
+    def accept_threshold(self) -> float:
+        """The score above which a picture is at least borderline: the threshold itself where no band is set."""
+        return self._threshold_at(max(self.fpr, self.borderline_fpr or 0.0)).value
+
+    def _threshold_at(self, fpr: float) -> Threshold:
+        if self.threshold_rule == THEORY:
+            return self._theory(fpr)
+        return conformal_threshold(self.calibration.scores, self.calibration.groups, fpr)
+
+    def _theory(self, fpr: float) -> Threshold:
+        value = self.detector.theoretical_threshold(fpr)
         if value is None:
             raise UserError(
                 "The χ² threshold holds for the distance of a single level only; use the held-out threshold."
             )
-        nominal = conformal_threshold(self.calibration.scores, self.calibration.groups, self.fpr)
+        nominal = conformal_threshold(self.calibration.scores, self.calibration.groups, fpr)
         return replace(nominal, value=value, rule="chi2", low=float("nan"), high=float("nan"))
 
     @property
@@ -112,9 +132,11 @@ class FittedModel:
 
     def judge(self, anomaly_score: float) -> Judgement:
         """Compare a score with the threshold and with the normal samples' held-out scores."""
-        threshold = self.threshold.value
         return Judgement(
-            anomaly_score, threshold, anomaly_score > threshold, percentile(anomaly_score, self.calibration.scores)
+            anomaly_score,
+            self.threshold.value,
+            self.accept_threshold,
+            percentile(anomaly_score, self.calibration.scores),
         )
 
 

@@ -123,7 +123,7 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "description": model.detector.describe(),
         "normal_set": {"count": len(normal.keys), "fingerprint": fingerprint(normal.sha256)},
         "threshold": {
-            "fpr": model.fpr, "rule": model.threshold_rule,
+            "fpr": model.fpr, "rule": model.threshold_rule, "borderline_fpr": model.borderline_fpr,
             "value": model.threshold.value, "map_value": model.map_threshold,
         },
         "calibration": {
@@ -221,5 +221,5 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
     threshold = metadata["threshold"]
     return FittedModel(
         detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
-        metadata["provenance"],
+        metadata["provenance"], threshold.get("borderline_fpr"),
     )  # fmt: skip

@@ -53,10 +53,10 @@ def _read(table: Path) -> list[tuple[str, str]]:
 
 def _indexed(
     rows: Sequence[tuple[str, str]], table: Path
-) -> tuple[dict[str, str], dict[str, str], dict[str, set[str]]]:
+) -> tuple[dict[str, str], dict[tuple[str, ...], str], dict[str, set[str]]]:
     """Groups by whole path, by relative path, and by file name."""
     full: dict[str, str] = {}
-    tails: dict[str, str] = {}
+    tails: dict[tuple[str, ...], str] = {}
     names: dict[str, set[str]] = {}
     for text, group in rows:
         # Written on Windows, read elsewhere.
@@ -64,21 +64,22 @@ def _indexed(
         if full.setdefault(_plain(table.absolute().parent / path), group) != group:
             raise UserError(f"{table}: {text} is in two groups there. Keep one of the lines.")
         if not path.is_absolute():
-            tails[_plain(path)] = group
+            tails[Path(_plain(path)).parts] = group
         names.setdefault(path.name, set()).add(group)
     return full, tails, names
 
 
-def _group_of(key: str, full: dict[str, str], tails: dict[str, str], names: dict[str, set[str]]) -> str | None:
+def _group_of(
+    key: str, full: dict[str, str], tails: dict[tuple[str, ...], str], names: dict[str, set[str]]
+) -> str | None:
     for text in (key, key.rsplit("#", 1)[0]):
         whole = _plain(text)
         if whole in full:
             return full[whole]
-        parts = whole.split(os.sep)
+        parts = Path(whole).parts
         for start in range(1, len(parts)):
-            tail = os.sep.join(parts[start:])
-            if tail in tails:
-                return tails[tail]
+            if parts[start:] in tails:
+                return tails[parts[start:]]
         same_name = names.get(parts[-1], set())
         if len(same_name) == 1:
             return next(iter(same_name))

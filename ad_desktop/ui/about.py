@@ -94,7 +94,9 @@ class AboutDialog(QDialog):
 
 def _keys(action: QAction) -> str:
     native = QKeySequence.SequenceFormat.NativeText
-    return ", ".join(sequence.toString(native) for sequence in action.shortcuts())
+    texts = [sequence.toString(native) for sequence in action.shortcuts()]
+    # Keyboards with keys for "Open" or "Undo" need no telling.
+    return ", ".join([*texts[:1], *(text for text in texts[1:] if len(text) == 1)])
 
 
 def _version(name: str) -> str:

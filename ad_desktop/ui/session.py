@@ -38,6 +38,7 @@ class Session(QObject):
         self._threshold: Threshold | None = None
         self._map_threshold: float | None = None
         self._normal_scores = np.empty(0)
+        self._held_out: dict[str, float] = {}
         self._fpr = fpr
         self._current: Item | None = None
         self.fitted_here = False
@@ -66,6 +67,11 @@ class Session(QObject):
     def map_threshold(self) -> float | None:
         """The value of the anomaly map above which a spot counts."""
         return self._map_threshold
+
+    @property
+    def normal_keys(self) -> tuple[str, ...]:
+        """The samples the model was fitted on; the detector itself may be changing in a job."""
+        return tuple(self._held_out)
 
     @property
     def current(self) -> Item | None:
@@ -107,6 +113,7 @@ class Session(QObject):
                 order.insert(place, item)
             self._items = {item.key: item for item in order}
         if new:
+            self.take_held_out()
             self.items_changed.emit()
         return new
 
@@ -143,9 +150,12 @@ class Session(QObject):
         for item in self._items.values():
             item.forget_results()
         self._normal_scores = np.empty(0)
+        self._held_out = {}
         if model is not None:
             self._fpr = model.fpr
-            self._normal_scores = np.sort(np.asarray(model.calibration.scores, dtype=np.float64))
+            scores = np.asarray(model.calibration.scores, dtype=np.float64)
+            self._normal_scores = np.sort(scores)
+            self._held_out = dict(zip(model.detector.normal_set.keys, scores.tolist(), strict=True))
         self.take_held_out()
         self._set_threshold()
         self.model_changed.emit()
@@ -154,13 +164,10 @@ class Session(QObject):
 
     def take_held_out(self) -> None:
         """Give items that belong to the model's normal set their held-out scores."""
-        if self._model is None:
-            return
-        keys = self._model.detector.normal_set.keys
-        for key, score in zip(keys, self._model.calibration.scores, strict=True):
+        for key, score in self._held_out.items():
             item = self._items.get(key)
             if item is not None and item.label is Label.NORMAL:
-                item.held_out = float(score)
+                item.held_out = score
 
     def set_fpr(self, fpr: float) -> None:
         """Accept another false-positive rate; the threshold and all verdicts follow, nothing is fitted again."""

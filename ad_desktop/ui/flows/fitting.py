@@ -49,14 +49,13 @@ class FitFlow(QObject):
 
     def changes(self) -> tuple[list[Item], list[str]]:
         """Normal items the model does not know, and keys it knows that are no longer normal."""
-        model = self._session.model
-        if model is None:
+        if self._session.model is None:
             return [], []
-        known = set(model.detector.normal_set.keys)
+        known = dict.fromkeys(self._session.normal_keys)
         items = self._session.items
         add = [item for item in self._session.labelled(Label.NORMAL) if item.key not in known and not item.error]
         remove = [
-            key for key in model.detector.normal_set.keys
+            key for key in known
             if (items[key].label is not Label.NORMAL if key in items else self._session.fitted_here)
         ]  # fmt: skip
         return add, remove

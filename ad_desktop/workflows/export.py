@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,18 @@ def check_kinds(kinds: Collection[str]) -> None:
     unknown = [kind for kind in kinds if kind not in export_kinds()]
     if unknown:
         raise UserError(f"Unknown kind of export {unknown[0]!r}. Known: {', '.join(export_kinds())}.")
+
+
+def without_exports(samples: Sequence[Sample], folder: Path, task: Task) -> list[Sample]:
+    """The samples that are not results of an earlier export to ``folder``; a note says how many were left out.
+
+    They turn up where results are written below the pictures themselves.
+    """
+    own = [os.path.abspath(folder / exporter.folder) + os.sep for exporter in sample_exporters().values()]  # noqa: PTH100
+    kept = [sample for sample in samples if not os.path.abspath(sample.path).startswith(tuple(own))]  # noqa: PTH100
+    if len(kept) < len(samples):
+        task.note(f"{len(samples) - len(kept)} pictures in {folder} were passed over: they are earlier results.")
+    return kept
 
 
 @dataclass

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ad_desktop.cli.console import put, put_json, put_table, say, say_failures, shown
+from ad_desktop.cli.facts import put_facts, put_parameters
 from ad_desktop.cli.main import ALL_DONE, NOTHING_DONE, SOME_FAILED
+from ad_desktop.cli.predictions import Line, prediction_lines, put_lines
 from ad_desktop.data.folders import scan
-from ad_desktop.data.samples import Failure, Sample
-from ad_desktop.detectors.params import describe_params
-from ad_desktop.detectors.registry import get_detector
-from ad_desktop.errors import UserError
+from ad_desktop.data.samples import Failure
+from ad_desktop.errors import InputError, UserError
+from ad_desktop.export.write import make_folder
+from ad_desktop.scoring.thresholds import Threshold
 from ad_desktop.task import Task
 from ad_desktop.workflows.evaluate import evaluate, table_rows
-from ad_desktop.workflows.export import Exporter, check_kinds
+from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, fit
-from ad_desktop.workflows.model import FittedModel, Result
-from ad_desktop.workflows.predict import predict
+from ad_desktop.workflows.gather import scan_normal
+from ad_desktop.workflows.model import FittedModel
 from ad_desktop.workflows.store import check_target, load_model, save_model
 from ad_desktop.workflows.update import update
 
@@ -30,8 +32,12 @@ def run_fit(chosen: argparse.Namespace) -> int:
     options = FitOptions(chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold)
     check_target(chosen.out)
     with shown(Task()) as task:
-        found = scan(chosen.normal, task)
-        outcome = fit(found.samples, options, task)
+        found = scan_normal(_upright(chosen.normal), task)
+        try:
+            outcome = fit(found.samples, options, task)
+        except UserError:
+            say_failures(found.failures)
+            raise
         save_model(outcome.model, chosen.out)
     return _told(outcome, found.failures, chosen.out, chosen.json)
 
@@ -44,37 +50,42 @@ def run_update(chosen: argparse.Namespace) -> int:
     check_target(target)
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
-        found = scan(chosen.add, task) if chosen.add else None
+        found = scan_normal(_upright(chosen.add), task)
         gone, unknown = _known(model, chosen.remove)
-        if not gone and not (found and found.samples):
-            say_failures([*(found.failures if found else []), *unknown])
+        failures = [*found.failures, *unknown]
+        if not gone and not found.samples:
+            say_failures(failures)
             raise UserError("Nothing was changed: none of the pictures can be added or removed.")
-        outcome = update(model, found.samples if found else [], gone, task)
+        outcome = update(model, found.samples, gone, task)
         save_model(outcome.model, target)
-    return _told(outcome, [*(found.failures if found else []), *unknown], target, chosen.json)
+    return _told(outcome, failures, target, chosen.json)
 
 
 def run_predict(chosen: argparse.Namespace) -> int:
     """Score pictures: one line each, and files if asked for."""
-    kinds = [kind for kind in chosen.export.split(",") if kind]
+    kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
     check_kinds(kinds)
+    lines: list[Line] = []
     failed = done = 0
-    table: list[dict[str, Any]] = []
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
         found = scan(chosen.paths, task)
-        exporter = Exporter(model, found.samples, chosen.out, kinds) if chosen.out else None
-        for line in _lines(model, found.samples, found.failures, exporter, task):
-            failed, done = failed + (line["error"] is not None), done + 1
+        exporter = None
+        if chosen.out:
+            make_folder(chosen.out)
+            found.samples = without_exports(found.samples, chosen.out, task)
+            exporter = Exporter(model, found.samples, chosen.out, kinds)
+        for line in prediction_lines(model, chosen.paths, found, exporter, task):
+            failed, done = failed + (line.error is not None), done + 1
             if chosen.json:
-                put_json(line)
+                put_json(line.facts)
             else:
-                table.append(line)
+                lines.append(line)
         if exporter is not None:
             exporter.finish()
-    if not chosen.json:
-        _put_results(table)
-    if failed:
+    if lines:
+        put_lines(lines)
+    if failed or not done:
         say(f"{failed} of {done} inputs failed.")
     return NOTHING_DONE if failed == done else SOME_FAILED if failed else ALL_DONE
 
@@ -110,17 +121,19 @@ def run_info(chosen: argparse.Namespace) -> int:
     from ad_desktop.workflows.info import describe_path, environment
 
     if chosen.detector:
-        return _put_parameters(chosen.detector, chosen.json)
+        put_parameters(chosen.detector, chosen.json)
+        return ALL_DONE
     if not chosen.paths:
-        return _put_facts(environment(), chosen.json)
+        put_facts(environment(), chosen.json)
+        return ALL_DONE
     failed = 0
     for path in chosen.paths:
         try:
-            _put_facts(describe_path(path), chosen.json)
+            put_facts(describe_path(path), chosen.json)
         except UserError as error:
             failed += 1
             if chosen.json:
-                put_json({"path": str(path), "error": str(error)})
+                put_json({"path": str(path), "error": error.reason if isinstance(error, InputError) else str(error)})
             say(str(error))
     return NOTHING_DONE if failed == len(chosen.paths) else SOME_FAILED if failed else ALL_DONE
 
@@ -140,88 +153,49 @@ def run_sample(chosen: argparse.Namespace) -> int:
     return SOME_FAILED if found.failures else ALL_DONE
 
 
-def _lines(
-    model: FittedModel, samples: Sequence[Sample], failures: Sequence[Failure], exporter: Exporter | None, task: Task
-) -> Iterator[dict[str, Any]]:
-    """One JSON-able line per input: first those that cannot be opened at all, then every sample in order."""
-    for failure in failures:
-        if exporter is not None:
-            exporter.add_failure(failure)
-        yield _line(failure.path, error=failure.reason)
-    if not samples:
-        return
-    for result in predict(model, samples, task):
-        yield _scored(model, result, exporter)
-
-
-def _scored(model: FittedModel, result: Result, exporter: Exporter | None) -> dict[str, Any]:
-    path, page = str(result.sample.path), result.sample.page
-    error = result.error if exporter is None else exporter.add(result)
-    if result.prediction is None:
-        return _line(path, page, error=error)
-    judged = model.judge(result.prediction.anomaly_score)
-    return _line(path, page, judged.anomaly_score, judged.threshold, judged.pred_label, judged.percentile, error)
-
-
-def _line(
-    path: str, page: int | None = None, score: float | None = None, threshold: float | None = None,
-    pred_label: bool | None = None, percentile: float | None = None, error: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    line: dict[str, Any] = {
-        "path": path, "anomaly_score": score, "threshold": threshold, "pred_label": pred_label,
-        "percentile": percentile, "error": error,
-    }  # fmt: skip
-    return line if page is None else {**line, "page": page + 1}
-
-
-def _put_results(lines: Sequence[dict[str, Any]]) -> None:
-    ranked = sorted(lines, key=lambda line: (line["anomaly_score"] is None, -(line["anomaly_score"] or 0.0)))
-    rows = []
-    for line in ranked:
-        name = line["path"] if "page" not in line else f"{line['path']} page {line['page']}"
-        if line["anomaly_score"] is None:
-            rows.append((name, "–", "–", "–", f"error: {line['error']}"))
-        else:
-            verdict = "anomalous" if line["pred_label"] else "good"
-            numbers = (f"{line['anomaly_score']:.4g}", f"{line['threshold']:.4g}", f"{line['percentile']:.1f} %")
-            rows.append((name, *numbers, verdict if not line["error"] else f"{verdict}, but {line['error']}"))
-    put_table(("Path", "Score", "Threshold", "Percentile among normal", "Verdict"), rows)
-
-
 def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, as_json: bool) -> int:
     model, failures = outcome.model, [*more_failures, *outcome.failures]
-    threshold = model.threshold
-    facts = {
-        "model": str(target), "n_normal": len(model.detector.normal_set.keys), "groups": threshold.groups,
-        "group_rule": model.calibration.rule, "duplicate_ratio": model.calibration.duplicate_ratio,
-        "threshold": threshold.value, "threshold_rule": threshold.rule, "fpr": threshold.fpr,
-        "fpr_interval": [threshold.low, threshold.high], "smallest_fpr": threshold.smallest,
-        "notes": list(outcome.notes), "errors": [{"path": f.path, "error": f.reason} for f in failures],
-    }  # fmt: skip
+    threshold, count = model.threshold, len(model.detector.normal_set.keys)
     if as_json:
-        put_json(facts)
+        put_json({
+            "model": str(target), "n_normal": count, "groups": threshold.groups,
+            "group_rule": model.calibration.rule, "duplicate_ratio": model.calibration.duplicate_ratio,
+            "threshold": threshold.value, "threshold_rule": threshold.rule, "fpr": threshold.fpr,
+            "fpr_interval": [threshold.low, threshold.high], "smallest_fpr": threshold.smallest,
+            "notes": list(outcome.notes), "errors": [{"path": f.path, "error": f.reason} for f in failures],
+        })  # fmt: skip
     else:
-        put(f"{target}: fitted on {facts['n_normal']} normal pictures")
-        put(f"groups {threshold.groups} ({facts['group_rule']})")
-        interval = f"; on new normal pictures {threshold.low:.1%} to {threshold.high:.1%} are likely"
-        mark = (
-            " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""
-        )
-        put(f"threshold {threshold.value:.4g} for {threshold.fpr:.3g} false positives{interval}{mark}")
+        put(f"{target}: fitted on {count} normal pictures")
+        put(f"groups {threshold.groups} ({model.calibration.rule})")
+        put(f"threshold {threshold.value:.4g} for a false-positive rate of {threshold.fpr:.3g}; {_promise(threshold)}")
     say_failures(failures)
     return SOME_FAILED if failures else ALL_DONE
+
+
+def _promise(threshold: Threshold) -> str:
+    if threshold.rule == "chi2":
+        return "it holds for Gaussian features only, and was not measured on these pictures"
+    mark = " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""
+    return f"on new normal pictures {threshold.low:.1%} to {threshold.high:.1%} are likely{mark}"
 
 
 def _known(model: FittedModel, paths: Sequence[Path]) -> tuple[list[str], list[Failure]]:
     """Keys of the normal pictures that ``paths`` name (folders: all below), and the paths that name none."""
     keys, gone, unknown = model.detector.normal_set.keys, [], []
-    for path in paths:
-        whole = str(path.absolute())
-        matching = [k for k in keys if k == whole or k.startswith((f"{whole}#", f"{whole.rstrip('/')}/"))]
+    for path in dict.fromkeys(paths):
+        # The files may be long gone, so their names alone decide.
+        whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+        folder = whole.rstrip(os.sep) + os.sep
+        matching = [key for key in keys if key == whole or key.startswith((f"{whole}#", folder))]
         gone += matching
         if not matching:
             unknown.append(Failure(str(path), "it is not among the normal pictures of this model"))
     return list(dict.fromkeys(gone)), unknown
+
+
+def _upright(paths: Sequence[Path]) -> list[Path]:
+    """Paths without ``..``: the model remembers its pictures by path, and each has to have one only."""
+    return [Path(os.path.abspath(path)) if ".." in path.parts else path for path in paths]  # noqa: PTH100
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -229,36 +203,3 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise UserError(f"--set {text}: write NAME=VALUE.")
     return name.strip().replace("-", "_"), value.strip()
-
-
-def _put_parameters(name: str, as_json: bool) -> int:
-    kind = get_detector(name)
-    rows = []
-    for info in describe_params(kind.Params):
-        default = ",".join(map(str, info.default)) if isinstance(info.default, tuple) else str(info.default)
-        choices = f" One of: {', '.join(map(str, info.choices))}." if info.choices else ""
-        rows.append({"name": info.name, "default": default, "help": f"{info.help}.{choices}"})
-    if as_json:
-        put_json({"detector": name, "summary": kind.summary, "parameters": rows})
-    else:
-        put(f"{kind.title}: {kind.summary}")
-        put_table(("Parameter", "Default", "Meaning"), [(r["name"], r["default"], r["help"]) for r in rows])
-    return ALL_DONE
-
-
-def _put_facts(facts: dict[str, Any], as_json: bool) -> int:
-    if as_json:
-        put_json(facts)
-        return ALL_DONE
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            put(f"{name}:")
-            for key, item in value.items():
-                put(f"  {key}: {item}")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            put(f"{name}:")
-            for item in value:
-                put("  " + ", ".join(f"{k} {v}" for k, v in item.items()))
-        else:
-            put(f"{name}: {value}")
-    return ALL_DONE

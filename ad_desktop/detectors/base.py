@@ -146,6 +146,11 @@ class Detector(ABC):
         """Score again from ``Prediction.features`` without pixels; None where unsupported."""
         return None
 
+    @property
+    def has_theoretical_threshold(self) -> bool:
+        """Whether there is a ``theoretical_threshold`` with these parameters; known before the fit."""
+        return False
+
     def theoretical_threshold(self, fpr: float) -> float | None:
         """The method's own threshold for a false-positive rate, where it has one (None otherwise)."""
         return None

@@ -298,9 +298,14 @@ class GaussianAD(Detector):
             for score, grid, size, part, kept in zip(scores, grids, sizes, parts, features, strict=True)
         ]
 
+    @property
+    def has_theoretical_threshold(self) -> bool:
+        """Only the distance to a single Gaussian has a known distribution."""
+        return self.params.score == "global" or (self.params.score == "sum" and len(self.levels) == 1)
+
     def theoretical_threshold(self, fpr: float) -> float | None:
         """√χ²_d⁻¹(1−fpr) where the score is the distance to a single Gaussian (the paper's rule)."""
-        if self.params.score not in ("global", "sum") or len(self.image_score_.models) != 1:
+        if not self.has_theoretical_threshold:
             return None
         from scipy.special import chdtri
 

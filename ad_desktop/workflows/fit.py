@@ -16,7 +16,7 @@ from ad_desktop.scoring.group_table import is_table
 from ad_desktop.scoring.groups import assign_groups, check_spec
 from ad_desktop.task import Task
 from ad_desktop.workflows.calibrate import calibrate
-from ad_desktop.workflows.model import HELD_OUT, RULES, FittedModel, check_fpr
+from ad_desktop.workflows.model import HELD_OUT, NO_THEORY, RULES, THEORY, FittedModel, check_fpr
 from ad_desktop.workflows.stream import usable
 
 
@@ -53,6 +53,8 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
         raise UserError(f"Unknown threshold rule {options.threshold_rule!r}: choose one of {', '.join(RULES)}.")
     kind = get_detector(options.detector)
     detector = kind(make_params(kind.Params, options.params), options.device)
+    if options.threshold_rule == THEORY and not detector.has_theoretical_threshold:
+        raise UserError(NO_THEORY)
     failures: list[Failure] = []
     unique = {sample.key: sample for sample in samples}
     # A table or pattern that leaves pictures out is found out now, not after the work.
@@ -67,7 +69,7 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     calibration = calibrate(detector, options.groups, task)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, _lasting(options.groups), created)
-    # A rule that this detector does not have is found out now, not when the first picture is judged.
+    # Held-out scores that are no numbers are found out now, not when the first picture is judged.
     _ = model.threshold
     return FitOutcome(model, failures, task.notes)
 

@@ -15,6 +15,10 @@ from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percen
 HELD_OUT = "held-out"
 THEORY = "chi2"
 RULES = (HELD_OUT, THEORY)
+NO_THEORY = (
+    "The χ² threshold holds for the distance to a single Gaussian only: choose the image score 'global', or the "
+    "held-out threshold."
+)
 
 
 def check_fpr(fpr: float) -> None:
@@ -101,9 +105,7 @@ class FittedModel:
     def _theory(self, fpr: float) -> Threshold:
         value = self.detector.theoretical_threshold(fpr)
         if value is None:
-            raise UserError(
-                "The χ² threshold holds for the distance of a single level only; use the held-out threshold."
-            )
+            raise UserError(NO_THEORY)
         nominal = conformal_threshold(self.calibration.scores, self.calibration.groups, fpr)
         return replace(nominal, value=value, rule="chi2", low=float("nan"), high=float("nan"))
 

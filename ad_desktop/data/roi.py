@@ -1,0 +1,151 @@
+"""Where in a picture to look: regions of interest, regions to ignore, and an ignored border."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ad_desktop.errors import UserError
+
+Point = tuple[float, float]
+MAX_POINTS = 100_000
+
+
+class ShapeKind(StrEnum):
+    """How the points of a shape are meant."""
+
+    RECTANGLE = "rectangle"
+    POLYGON = "polygon"
+    BRUSH = "brush"
+
+
+class Purpose(StrEnum):
+    """What a shape is for."""
+
+    EXAMINE = "examine"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One drawn shape.
+
+    ``points`` are (x, y) as shares (0–1) of width and height, so that a shape fits pictures of any
+    size: two opposite corners of a rectangle, the corners of a polygon, or the path of a brush whose
+    ``radius`` is a share of the shorter side. ``folder`` limits the shape to pictures in that folder
+    or below; empty: all pictures.
+    """
+
+    kind: ShapeKind
+    points: tuple[Point, ...]
+    purpose: Purpose = Purpose.EXAMINE
+    radius: float = 0.0
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        least = {ShapeKind.RECTANGLE: 2, ShapeKind.POLYGON: 3, ShapeKind.BRUSH: 1}[self.kind]
+        if not least <= len(self.points) <= (2 if self.kind is ShapeKind.RECTANGLE else MAX_POINTS):
+            raise UserError(f"A {self.kind} needs {least} points; this one has {len(self.points)}.")
+        numbers = [value for point in self.points for value in point]
+        if not all(math.isfinite(value) for value in [*numbers, self.radius]):
+            raise UserError(f"The points of a {self.kind} have to be finite numbers.")
+        if self.kind is ShapeKind.BRUSH and self.radius <= 0:
+            raise UserError("A brush needs a radius above 0.")
+
+    def applies_to(self, path: Path) -> bool:
+        """Whether the shape counts for the picture at ``path``."""
+        return not self.folder or Path(self.folder).absolute() in path.absolute().parents
+
+
+@dataclass(frozen=True)
+class RegionOfInterest:
+    """All shapes, and the width of the ``border`` to ignore, in pixels of the picture.
+
+    Examined is what lies in any shape to examine (everything, where there is none), in no shape to
+    ignore, and not in the border.
+    """
+
+    shapes: tuple[Shape, ...] = ()
+    border: int = 0
+
+    def __post_init__(self) -> None:
+        if self.border < 0:
+            raise UserError(f"border={self.border}: the ignored border cannot be negative.")
+
+    @property
+    def everything(self) -> bool:
+        """Whether every pixel of every picture is examined."""
+        return not self.shapes and not self.border
+
+    def mask(self, path: Path, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Which pixels of the picture at ``path`` are examined, H×W of ``size``; None where all are."""
+        shapes = [shape for shape in self.shapes if shape.applies_to(path)]
+        if not shapes and not self.border:
+            return None
+        height, width = size
+        examined = [shape for shape in shapes if shape.purpose is Purpose.EXAMINE]
+        canvas = Image.new("L", (width, height), 0 if examined else 255)
+        for shape in examined:
+            _draw(canvas, shape, 255)
+        for shape in shapes:
+            if shape.purpose is Purpose.IGNORE:
+                _draw(canvas, shape, 0)
+        mask = np.asarray(canvas) > 0
+        if self.border:
+            inner = np.zeros(size, bool)
+            inner[self.border : max(height - self.border, 0), self.border : max(width - self.border, 0)] = True
+            mask = mask & inner
+        return mask
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form that ``from_json`` takes back."""
+        return {"border": self.border, "shapes": [{**asdict(shape)} for shape in self.shapes]}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> RegionOfInterest:
+        """The region that ``to_json`` described; ``UserError`` says what is wrong with it."""
+        try:
+            shapes = tuple(_shape(entry) for entry in told.get("shapes", ()))
+            return cls(shapes, int(told.get("border", 0)))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"The region of interest cannot be read: {error}.") from error
+
+
+def _shape(entry: Mapping[str, Any]) -> Shape:
+    points = tuple((float(x), float(y)) for x, y in entry["points"])
+    purpose = Purpose(entry.get("purpose", Purpose.EXAMINE))
+    return Shape(
+        ShapeKind(entry["kind"]), points, purpose, float(entry.get("radius", 0.0)), str(entry.get("folder", ""))
+    )
+
+
+def _draw(canvas: Image.Image, shape: Shape, value: int) -> None:
+    width, height = canvas.size
+    # A share of 1 is the far edge of the last pixel, whose index is one less.
+    points = [(x * width - 0.5, y * height - 0.5) for x, y in shape.points]
+    draw = ImageDraw.Draw(canvas)
+    if shape.kind is ShapeKind.RECTANGLE:
+        (x0, y0), (x1, y1) = points
+        left, right = sorted((x0, x1))
+        top, bottom = sorted((y0, y1))
+        # Pixels whose centre lies inside.
+        draw.rectangle((math.ceil(left), math.ceil(top), math.floor(right), math.floor(bottom)), fill=value)
+    elif shape.kind is ShapeKind.POLYGON:
+        draw.polygon(points, fill=value)
+    else:
+        _draw_brush(draw, points, shape.radius * min(width, height), value)
+
+
+def _draw_brush(draw: ImageDraw.ImageDraw, points: Sequence[Point], radius: float, value: int) -> None:
+    if len(points) > 1:
+        draw.line(points, fill=value, width=max(1, round(2 * radius)), joint="curve")
+    for x, y in points:
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=value)

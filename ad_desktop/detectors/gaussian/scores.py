@@ -127,8 +127,8 @@ class ImageScore:
         if self.rule == "local":
             total, names, columns = local, ["local"], [local]
         elif self.rule == LOCAL_GLOBAL:
-            total = local + self.weight * z[:, 0]
-            names, columns = ["local", "global"], [local, z[:, 0]]
+            names, columns = ["local", "global"], [local, self.weight * z[:, 0]]
+            total = columns[0] + columns[1]
         elif self.rule == "global":
             total, names, columns = distances[:, 0], ["global"], [distances[:, 0]]
         else:

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,7 +26,7 @@ from ad_desktop.workflows.model import Calibration, FittedModel
 
 SUFFIX = ".adm"
 FORMAT = 1
-KEY = "ad-desktop"
+KEY, CHECK = "ad-desktop", "ad-desktop.sha256"
 CHUNK = 1 << 20
 MAX_HEADER = 100_000_000
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
@@ -51,7 +53,9 @@ def save_model(model: FittedModel, path: Path) -> None:
         for chunk in _chunks(tensors[name]):
             content.update(chunk)
     metadata = {**_metadata(model, state.meta), "content_sha256": content.hexdigest(), "content_bytes": end}
-    header_bytes = json.dumps({"__metadata__": {KEY: json.dumps(metadata, ensure_ascii=False)}, **header}).encode()
+    text = json.dumps(metadata)
+    told = {KEY: text, CHECK: _header_sha256(text, header)}
+    header_bytes = json.dumps({"__metadata__": told, **header}).encode()
     header_bytes += b" " * (-len(header_bytes) % 8)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(len(header_bytes).to_bytes(8, "little"))
@@ -69,6 +73,11 @@ def check_target(path: Path) -> None:
         raise UserError(f"{path}: the folder {path.absolute().parent} does not exist. Make it first.")
     if not os.access(path.absolute().parent, os.W_OK):
         raise UserError(f"{path}: writing to {path.absolute().parent} is not allowed. Choose another folder.")
+    if path.exists() and not path.is_file():
+        # Such as /dev/null, which a saved model would replace.
+        raise UserError(f"{path} is a device or a pipe: name a file for the model.")
+    if path.is_file() and path.stat().st_size and not is_model(path):
+        raise UserError(f"{path} exists and is no model: it would be lost. Choose another name, or delete it.")
 
 
 def load_model(path: Path, device: str = "auto", task: Task | None = None) -> FittedModel:
@@ -77,19 +86,11 @@ def load_model(path: Path, device: str = "auto", task: Task | None = None) -> Fi
     The network itself is loaded and checked against the fitted weights at the first prediction.
     """
     (task or Task()).report("Opening the model")
-    try:
-        with path.open("rb") as file:
-            metadata, header, start = _read_header(file, path)
-            _verify(file, start, metadata, path)
-            tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
-    except OSError as error:
-        raise ModelFileError(f"{path}: the model cannot be opened ({error.strerror or error}).") from error
-    try:
+    with _explained(path), path.open("rb") as file:
+        metadata, header, start = _read_header(file)
+        _verify(file, start, metadata)
+        tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
         return _build(metadata, tensors, device)
-    except UserError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{path}: the model file lacks or garbles {error}. Fit and save it again.") from error
 
 
 def is_model(path: Path) -> bool:
@@ -104,11 +105,21 @@ def is_model(path: Path) -> bool:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The JSON metadata of a model file, without its arrays; ``ModelFileError`` if it is none."""
+    with _explained(path), path.open("rb") as file:
+        return _read_header(file)[0]
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with a model file into a ``ModelFileError`` that names it."""
     try:
-        with path.open("rb") as file:
-            return _read_header(file, path)[0]
+        yield
+    except UserError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     except OSError as error:
         raise ModelFileError(f"{path}: the model cannot be opened ({error.strerror or error}).") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: the model file lacks or garbles {error}. Fit and save it again.") from error
 
 
 def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
@@ -164,41 +175,51 @@ def _chunks(tensor: Array | RowStore) -> Any:
         yield tensor.data.cast("B")
 
 
-def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
+def _read_header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """The metadata, the description of each array, and where the arrays begin."""
     length = int.from_bytes(file.read(8), "little")
-    total = path.stat().st_size
+    total = os.fstat(file.fileno()).st_size
     if not 2 <= length <= min(MAX_HEADER, total - 8):
-        raise ModelFileError(
-            f"{path}: this is not a model file, or it is cut short. Choose a file saved by AD Desktop."
-        )
+        raise ModelFileError("this is not a model file, or it is cut short. Choose a file saved by AD Desktop.")
     try:
         header = json.loads(file.read(length))
-        metadata = json.loads(header.pop("__metadata__")[KEY])
+        told = header.pop("__metadata__")
+        metadata = json.loads(told[KEY])
         version = metadata["format"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelFileError(f"{path}: this is not a model saved by AD Desktop.") from error
+        raise ModelFileError("this is not a model saved by AD Desktop, or it is damaged.") from error
     if version != FORMAT:
-        raise ModelFileError(f"{path}: the model has format {version}; this version reads {FORMAT}. Update AD Desktop.")
+        raise ModelFileError(f"the model has format {version}; this version reads {FORMAT}. Update AD Desktop.")
+    if told.get(CHECK) != _header_sha256(told[KEY], header):
+        raise ModelFileError(
+            "the model file is damaged or was edited (the checksum of its description differs). "
+            "Copy it again, or fit anew."
+        )
     return metadata, header, 8 + length
 
 
-def _verify(file: BinaryIO, start: int, metadata: dict[str, Any], path: Path) -> None:
+def _header_sha256(text: str, header: dict[str, Any]) -> str:
+    """Checksum of the metadata and of where each array lies."""
+    return hashlib.sha256(f"{text}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
+
+
+def _verify(file: BinaryIO, start: int, metadata: dict[str, Any]) -> None:
     file.seek(start)
     content, size = hashlib.sha256(), 0
     while chunk := file.read(CHUNK):
         content.update(chunk)
         size += len(chunk)
-    if size != metadata.get("content_bytes"):
-        raise ModelFileError(f"{path}: the model file is cut short or has grown. Copy it again, or fit and save anew.")
-    if content.hexdigest() != metadata.get("content_sha256"):
-        raise ModelFileError(f"{path}: the model file is damaged (its checksum differs). Copy it again, or fit anew.")
+    if size != metadata["content_bytes"]:
+        raise ModelFileError("the model file is cut short or has grown. Copy it again, or fit and save anew.")
+    if content.hexdigest() != metadata["content_sha256"]:
+        raise ModelFileError("the model file is damaged (its checksum differs). Copy it again, or fit anew.")
 
 
 def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Array | RowStore:
     dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
     begin, end = entry["data_offsets"]
     if int(np.prod(shape)) * dtype.itemsize != end - begin:
-        raise ModelFileError(f"{path}: the model file contradicts itself. Fit and save it again.")
+        raise ModelFileError("the model file contradicts itself. Fit and save it again.")
     if dtype == np.dtype("<f2") and len(shape) == 2:
         return RowStore.inside(path, start + begin, shape[0], shape[1:], "<f2")
     file.seek(start + begin)

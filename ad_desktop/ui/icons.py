@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import qtawesome
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QObject, QSize
+from PySide6.QtGui import QIcon, QPixmap
 from shiboken6 import isValid
 
 from ad_desktop.data.samples import Label
@@ -31,6 +31,7 @@ class Icons(QObject):
         self._theme = theme
         self._bound: list[tuple[QObject, str, str]] = []
         self._made: dict[tuple[str, str], QIcon] = {}
+        self._pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
         theme.changed.connect(self._repaint)
 
     def icon(self, name: str, colour: str = "text") -> QIcon:
@@ -40,6 +41,13 @@ class Icons(QObject):
         if (name, tint) not in self._made:
             self._made[name, tint] = qtawesome.icon(f"mdi6.{name}", color=tint, color_disabled=colours.line)
         return self._made[name, tint]
+
+    def pixmap(self, name: str, colour: str, size: int, ratio: float) -> QPixmap:
+        """The icon as a pixmap, made once: painting the icon itself runs the whole font engine every time."""
+        key = (name, getattr(self._theme.colours, colour), size, ratio)
+        if key not in self._pixmaps:
+            self._pixmaps[key] = self.icon(name, colour).pixmap(QSize(size, size), ratio)
+        return self._pixmaps[key]
 
     def label(self, label: Label) -> QIcon:
         """The icon of a label, in its colour."""

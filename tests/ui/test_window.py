@@ -48,6 +48,7 @@ def open_and_fit(qtbot, window: MainWindow, pictures: Path) -> None:
     qtbot.mouseClick(window.model.fit_panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.model is not None, timeout=20_000)
     wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: not window.library.rows._pause.isActive())
 
 
 def scored(window: MainWindow) -> bool:
@@ -108,7 +109,8 @@ def test_fit_scores_everything_and_ranks_it(qtbot, window, pictures):
     assert all(item.score is not None for item in session.items.values())
     spots = [item for item in session.items.values() if item.defect]
     assert all(session.verdict(item) is Verdict.ANOMALOUS for item in spots)
-    assert {item.name for item in window.library.rows.rows[:3]} == {"s0.png", "s1.png", "s2.png"}
+    top = {"s0.png", "s1.png", "s2.png"}
+    qtbot.waitUntil(lambda: {item.name for item in window.library.rows.rows[:3]} == top)
     qtbot.waitUntil(lambda: session.current is window.library.rows.rows[0])
     header = window.viewer.header
     assert "threshold" in header.detail.text()

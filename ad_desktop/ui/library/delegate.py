@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPainterPath, QPalette
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPalette
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.icons import LABEL_ICONS, Icons
 from ad_desktop.ui.items import Item, Verdict
 from ad_desktop.ui.library.rows import ITEM_ROLE, LABEL_TEXT, VERDICT_TEXT, Column
 from ad_desktop.ui.library.thumbnails import Thumbnails
@@ -16,6 +16,7 @@ from ad_desktop.ui.theme import Theme
 ROW_HEIGHT = 44
 _THUMBNAIL = 36
 
+_LABEL_ICONS = {label: (name, label.name.lower()) for label, name in LABEL_ICONS.items()}
 _VERDICT_ICONS = {
     Verdict.GOOD: ("check-bold", "normal"),
     Verdict.ANOMALOUS: ("alert", "anomalous"),
@@ -43,8 +44,8 @@ class RowDelegate(QStyledItemDelegate):
         return QSize(super().sizeHint(option, index).width(), max(ROW_HEIGHT, lines))
 
     def paint(self, painter: QPainter, option: _Option, index: _Index) -> None:
+        # Not initStyleOption: it asks the model for text, font, icon and more, none of which is used here.
         view = QStyleOptionViewItem(option)
-        self.initStyleOption(view, index)
         item: Item = index.data(ITEM_ROLE)
         style = view.widget.style() if view.widget else QApplication.style()
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, view, painter, view.widget)
@@ -53,7 +54,7 @@ class RowDelegate(QStyledItemDelegate):
         if column is Column.NAME:
             self._paint_name(painter, view, item)
         elif column is Column.LABEL:
-            self._paint_icon_text(painter, view, self._icons.label(item.label), LABEL_TEXT[item.label])
+            self._paint_icon_text(painter, view, _LABEL_ICONS[item.label], LABEL_TEXT[item.label])
         elif column is Column.VERDICT:
             self._paint_verdict(painter, view, item)
         else:
@@ -99,12 +100,12 @@ class RowDelegate(QStyledItemDelegate):
         frame.addRoundedRect(QRectF(box), 4, 4)
         painter.fillPath(frame, QColor(self._theme.colours.canvas))
         if item.error:
-            self._icons.icon("alert-circle-outline", "anomalous").paint(painter, box.adjusted(9, 9, -9, -9))
+            self._paint_icon(painter, box.adjusted(9, 9, -9, -9), "alert-circle-outline", "anomalous")
             return
         pixmap = self._thumbnails.get(item.key, item.sample)
         if pixmap is None:
             if self._thumbnails.failed(item.key):
-                self._icons.icon("image-broken-variant", "dim").paint(painter, box.adjusted(9, 9, -9, -9))
+                self._paint_icon(painter, box.adjusted(9, 9, -9, -9), "image-broken-variant", "dim")
             return
         # Fill the square: cut the longer side, so that rows look alike whatever the picture's shape.
         side = min(pixmap.width(), pixmap.height())
@@ -113,7 +114,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawPixmap(QRectF(box), pixmap, source)
         painter.setClipping(False)
 
-    def _paint_icon_text(self, painter: QPainter, option: _Option, icon: QIcon, text: str) -> None:
+    def _paint_icon_text(self, painter: QPainter, option: _Option, icon: tuple[str, str], text: str) -> None:
         rect: QRect = option.rect.adjusted(4, 0, -2, 0)
         size = 16
         box = QRect(rect.left(), rect.center().y() - size // 2 + 1, size, size)
@@ -123,13 +124,17 @@ class RowDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(self._theme.colours.base))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(box.adjusted(-1, -1, 1, 1))
-        icon.paint(painter, box)
+        self._paint_icon(painter, box, *icon)
         left = rect.adjusted(size + 5, 0, 0, 0)
         metrics: QFontMetrics = option.fontMetrics
         if metrics.horizontalAdvance(text) > left.width() + 1:
             return  # a narrow column shows the icon alone, not a cut word
         painter.setPen(self._text_colour(option))
         painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+
+    def _paint_icon(self, painter: QPainter, box: QRect, name: str, colour: str) -> None:
+        ratio = painter.device().devicePixelRatio()
+        painter.drawPixmap(box, self._icons.pixmap(name, colour, box.width(), ratio))
 
     def _paint_number(self, painter: QPainter, option: _Option, index: _Index) -> None:
         rect: QRect = option.rect.adjusted(2, 0, -8, 0)
@@ -148,7 +153,7 @@ class RowDelegate(QStyledItemDelegate):
             return
         colours = self._theme.colours
         if option.rect.width() < option.fontMetrics.horizontalAdvance(text):
-            self._paint_icon_text(painter, option, self._icons.icon(*_VERDICT_ICONS[verdict]), text)
+            self._paint_icon_text(painter, option, _VERDICT_ICONS[verdict], text)
             return
         colour = {Verdict.GOOD: colours.normal, Verdict.ANOMALOUS: colours.anomalous}.get(verdict, colours.warning)
         rect = option.rect.adjusted(4, 0, -4, 0)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
 from ad_desktop.ui.session import Session
 
+_PAUSE_MS = 250
 ITEM_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
@@ -74,8 +75,17 @@ class LibraryRows(QAbstractTableModel):
         self._places: dict[str, int] = {}
         session.items_changed.connect(self._reset)
         session.labels_changed.connect(self._refresh)
-        session.results_changed.connect(self._refresh)
+        # Results stream in many times a second; nobody can read that fast.
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._pause.timeout.connect(self._refresh_again)
+        self._due = False
+        session.results_changed.connect(self._refresh_soon)
         session.threshold_changed.connect(self._refresh)
+
+    def catch_up(self) -> None:
+        """Take in results that are still waiting to be shown."""
+        self._due = False
+        self._refresh()
 
     def set_compact(self, compact: bool) -> None:
         """Leave out the titles of columns that are only as wide as an icon."""
@@ -204,6 +214,19 @@ class LibraryRows(QAbstractTableModel):
         self.beginResetModel()
         self._set_rows(self._wanted())
         self.endResetModel()
+
+    def _refresh_soon(self) -> None:
+        if self._pause.isActive():
+            self._due = True
+        else:
+            self._pause.start()
+            self._refresh()
+
+    def _refresh_again(self) -> None:
+        if self._due:
+            self._due = False
+            self._pause.start()
+            self._refresh()
 
     def _refresh(self) -> None:
         wanted = self._wanted()

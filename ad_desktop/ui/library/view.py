@@ -82,6 +82,7 @@ class LibraryView(QTreeView):
 
     def select_first(self) -> None:
         """Make the first row current."""
+        self._rows.catch_up()
         if self._rows.rows:
             self.setCurrentIndex(self._rows.index(0, 0))
             self.scrollToTop()

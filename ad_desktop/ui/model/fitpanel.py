@@ -146,8 +146,11 @@ class FitPanel(QWidget):
 
 def show_progress(bar: QProgressBar, progress: Progress) -> None:
     """Set a bar; it runs to and fro where the total is not known."""
-    bar.setRange(0, progress.total)
-    bar.setValue(progress.done)
+    # Each call paints at once, changed or not.
+    if bar.maximum() != progress.total:
+        bar.setRange(0, progress.total)
+    if bar.value() != progress.done:
+        bar.setValue(progress.done)
 
 
 def progress_text(progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +31,7 @@ class RowStore:
         self.row_shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self._count = 0
-        with _disk_errors():
-            # Unbuffered: what a full disk did not take must not be tried again at the next read.
-            self._file = tempfile.TemporaryFile(prefix="ad-desktop-rows-", buffering=0)  # noqa: SIM115 - lives on
+        self._file = _WorkingFile()
         self._shared = False
         self._source: tuple[Path, int, tuple[int, int, int]] | None = None
 
@@ -68,8 +67,7 @@ class RowStore:
         self._fetch()
         if self._shared:
             self._file, self._shared = self.without(())._file, False
-        self._file.seek(self._count * self.row_bytes)
-        self._write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._file.write_at(self._count * self.row_bytes, np.ascontiguousarray(rows, self.dtype).tobytes())
         self._count += len(rows)
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
@@ -77,13 +75,7 @@ class RowStore:
         self._fetch()
         rows = np.empty((max(min(stop, self._count) - start, 0), *self.row_shape), self.dtype)
         if rows.size:
-            self._file.seek(start * self.row_bytes)
-            left = rows.data.cast("B")
-            while left:
-                got = self._file.readinto(left)
-                if not got:
-                    raise EOFError(f"the working data end before row {stop}")
-                left = left[got:]
+            self._file.read_at(start * self.row_bytes, rows.data.cast("B"))
         return rows
 
     def take(self, indices: Sequence[int]) -> NDArray[Any]:
@@ -107,7 +99,6 @@ class RowStore:
         copy = RowStore(self.row_shape, self.dtype.str)
         copy._count, copy._source = self._count, self._source
         if self._source is None:
-            copy._file.close()
             # Rows are only ever added behind those there are, so that both can read the same file.
             copy._file, copy._shared = self._file, True
         return copy
@@ -133,20 +124,39 @@ class RowStore:
         self._source = None
 
     def _copy_from(self, source: BinaryIO) -> None:
-        left = self._count * self.row_bytes
-        self._file.seek(0)
-        while left:
-            chunk = source.read(min(left, COPIED_AT_ONCE))
+        done, end = 0, self._count * self.row_bytes
+        while done < end:
+            chunk = source.read(min(end - done, COPIED_AT_ONCE))
             if not chunk:
                 raise OSError(errno.EIO, "it is cut short")
-            left -= len(chunk)
-            self._write(chunk)
+            self._file.write_at(done, chunk)
+            done += len(chunk)
 
-    def _write(self, data: bytes) -> None:
+
+class _WorkingFile:
+    """An unnamed temporary file, closed when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        with _disk_errors():
+            # Unbuffered: what a full disk did not take must not be tried again at the next read.
+            self._raw = tempfile.TemporaryFile(prefix="ad-desktop-rows-", buffering=0)  # noqa: SIM115 - lives on
+        weakref.finalize(self, self._raw.close)
+
+    def write_at(self, offset: int, data: bytes) -> None:
         left = memoryview(data)
         with _disk_errors():
+            self._raw.seek(offset)
             while left:
-                left = left[self._file.write(left) :]
+                left = left[self._raw.write(left) :]
+
+    def read_at(self, offset: int, buffer: memoryview) -> None:
+        left = buffer
+        self._raw.seek(offset)
+        while left:
+            got = self._raw.readinto(left)
+            if not got:
+                raise EOFError(f"the working data end within {len(buffer)} bytes from {offset}")
+            left = left[got:]
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def put_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str 
     # Printed by ``put``, as every result: rich has its own way with broken pipes and unknown letters.
     with console.capture() as capture:
         console.print(table)
-    put(capture.get().rstrip("\n"))
+    put("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def say_failures(failures: Sequence[Failure]) -> None:

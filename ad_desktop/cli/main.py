@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ def main(arguments: Sequence[str]) -> int:
         # somewhere, or the interpreter complains as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ALL_DONE
+    except Exception:
+        # Left to Python, the exit code would be 1, which promises results.
+        traceback.print_exc()
+        print("ad-desktop: this is a fault of the program. Please report it with the lines above.", file=sys.stderr)  # noqa: T201
+        return NOTHING_DONE
 
 
 def make_parser() -> argparse.ArgumentParser:

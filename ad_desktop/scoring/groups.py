@@ -21,6 +21,8 @@ ALL_ALIKE = (
     "The normal pictures are near-duplicates of each other: expect more false alarms than asked for. "
     "Add pictures of other parts or sessions."
 )
+BLOCK_VALUES = 4_000_000
+"""How many distances are held at once: 32 MB of them."""
 WARN_RATIO = 1.15
 """From this ratio on, samples are suspiciously close to some others."""
 
@@ -115,11 +117,11 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     alone = range(len(keys))
     if embeddings is None or len(keys) < 3:
         return Grouping(tuple(alone), "every picture by itself")
-    distances = _distances(embeddings)
-    ratio = _ratio(distances, np.arange(len(keys)))
+    ratio, groups = _ratio(embeddings, np.arange(len(keys)))
+    if ratio is None:
+        return Grouping(tuple(alone), "every picture by itself")
     if ratio <= WARN_RATIO:
         return Grouping(tuple(alone), "every picture by itself; no near-duplicates were found", ratio)
-    groups = _neighbourhoods(distances)
     count = len(set(groups))
     if count < MIN_GROUPS:
         # A handful of pictures says little; that nearly all are copies of each other has to be said all the same.
@@ -132,44 +134,61 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     return Grouping(tuple(groups), "near-duplicates found in feature space", ratio, (warning,))
 
 
-def _distances(embeddings: NDArray[Any]) -> NDArray[np.float64]:
-    """Euclidean distances (n, n) between samples, infinite on the diagonal."""
-    vectors = np.asarray(embeddings, np.float64)
-    vectors = vectors - vectors.mean(axis=0)
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    squared = squares[:, None] + squares - 2 * (vectors @ vectors.T)
-    distances: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0.0))
-    np.fill_diagonal(distances, np.inf)
-    return distances
-
-
-def _neighbourhoods(distances: NDArray[np.float64]) -> list[int]:
-    """Component numbers (n,) of the graph that joins every sample to its nearest one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(distances)
-    graph = coo_array((np.ones(n), (np.arange(n), distances.argmin(axis=1))), shape=(n, n))
-    return [int(label) for label in connected_components(graph, directed=False)[1]]
-
-
 def duplicate_ratio(embeddings: NDArray[Any], groups: Sequence[int]) -> float | None:
     """How much closer the nearest sample of another group is than the nearest one beyond its neighbourhood.
 
     The median over the samples; about 1 where samples are independent, larger where there are
-    near-duplicates across groups. ``embeddings`` (n, d). None for fewer than three groups.
+    near-duplicates across groups. ``embeddings`` (n, d). None for fewer than three groups, and where all
+    samples are one neighbourhood.
     """
-    return _ratio(_distances(embeddings), np.asarray(groups)) if len(set(groups)) >= 3 else None
+    return _ratio(embeddings, np.asarray(groups))[0] if len(set(groups)) >= 3 else None
 
 
-def _ratio(distances: NDArray[np.float64], groups: NDArray[np.int_]) -> float:
-    across = np.where(groups[:, None] == groups, np.inf, distances)
-    nearest = across.min(axis=1)
-    near = np.asarray(_neighbourhoods(across))
-    beyond = np.where(near[:, None] == near, np.inf, across).min(axis=1)
+def _ratio(embeddings: NDArray[Any], groups: NDArray[np.int_]) -> tuple[float | None, list[int]]:
+    """The ratio, and each sample's neighbourhood: samples joined to their nearest one of another group."""
+    vectors = np.asarray(embeddings, np.float64)
+    vectors = vectors - vectors.mean(axis=0)
+    nearest, farthest, index = _neighbours(vectors, groups)
+    near = _components(index)
+    beyond, _, _ = _neighbours(vectors, groups, np.asarray(near))
     known = np.isfinite(beyond)
     if not known.any():
-        return LARGEST_RATIO
+        # A handful of samples hang together by chance. Exact copies among them are certain all the same.
+        return LARGEST_RATIO if np.median(nearest) * LARGEST_RATIO <= farthest else None, near
     # Exact copies have distance 0.
     ratios = beyond[known] / np.maximum(nearest[known], beyond[known] / LARGEST_RATIO)
-    return float(np.median(ratios))
+    return float(np.median(ratios)), near
+
+
+def _neighbours(
+    vectors: NDArray[np.float64], *labels: NDArray[np.int_]
+) -> tuple[NDArray[np.float64], float, NDArray[np.int_]]:
+    """The Euclidean distance (n,) and index (n,) of each sample's nearest one that differs in all labels.
+
+    Between them stands the largest distance of any two. Infinite where there is none. In blocks of rows:
+    all distances at once would take gigabytes for ten thousand samples.
+    """
+    n = len(vectors)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    nearest, index, farthest = np.empty(n), np.empty(n, np.int_), 0.0
+    step = max(1, BLOCK_VALUES // n)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        squared = squares[rows, None] + squares - 2 * (vectors[rows] @ vectors.T)
+        np.maximum(squared, 0.0, out=squared)
+        farthest = max(farthest, float(squared.max()))
+        for label in labels:
+            squared[label[rows, None] == label] = np.inf
+        index[rows] = squared.argmin(axis=1)
+        nearest[rows] = squared.min(axis=1)
+    return np.sqrt(nearest), float(np.sqrt(farthest)), index
+
+
+def _components(nearest: NDArray[np.int_]) -> list[int]:
+    """Component numbers (n,) of the graph that joins every sample to its nearest one, by index (n,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(nearest)
+    graph = coo_array((np.ones(n), (np.arange(n), nearest)), shape=(n, n))
+    return [int(label) for label in connected_components(graph, directed=False)[1]]

@@ -19,7 +19,8 @@ CELLS = [256, 64, 36, 16]
 def rows(n: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     spread = np.concatenate([np.tile(np.geomspace(1, 0.2, level.channels), level.side**2) for level in LAYOUT.levels])
-    return (rng.normal(size=(n, LAYOUT.row)) * spread + np.random.default_rng(9).normal(size=LAYOUT.row)).astype(np.float16)
+    centre = np.random.default_rng(9).normal(size=LAYOUT.row)
+    return (rng.normal(size=(n, LAYOUT.row)) * spread + centre).astype(np.float16)
 
 
 def fitted(samples: np.ndarray) -> LocalPyramid:

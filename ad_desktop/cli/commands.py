@@ -12,6 +12,7 @@ from ad_desktop.cli.facts import put_facts, put_parameters
 from ad_desktop.cli.main import ALL_DONE, NOTHING_DONE, SOME_FAILED
 from ad_desktop.cli.predictions import Line, prediction_lines, put_lines
 from ad_desktop.data.folders import scan
+from ad_desktop.data.roi import read_roi
 from ad_desktop.data.samples import Failure
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.write import make_folder
@@ -29,7 +30,10 @@ from ad_desktop.workflows.update import update
 def run_fit(chosen: argparse.Namespace) -> int:
     """Fit on normal pictures and save the model."""
     params = dict(_setting(text) for text in chosen.settings)
-    options = FitOptions(chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold)
+    options = FitOptions(
+        chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold,
+        read_roi(chosen.roi, chosen.border), max(0, chosen.min_region),
+    )  # fmt: skip
     check_target(chosen.out)
     with shown(Task()) as task:
         found = scan_normal(_upright(chosen.normal), task)

@@ -111,6 +111,11 @@ def _add_fit(commands: Any) -> None:
         "--fpr", type=float, default=0.05, metavar="RATE", help="accepted false-positive rate (default: 0.05)"
     )
     parser.add_argument(
+        "--roi", type=Path, metavar="FILE.json", help="region of interest: shapes to examine or to ignore"
+    )
+    parser.add_argument("--border", type=int, default=0, metavar="PX", help="ignore this many pixels along the border")
+    parser.add_argument("--min-region", type=int, default=0, metavar="PX", help="do not mark regions smaller than this")
+    parser.add_argument(
         "--threshold", default="held-out", choices=("held-out", "chi2"), help="where the threshold comes from"
     )
     parser.add_argument(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ad_desktop.errors import UserError
 
 Point = tuple[float, float]
 MAX_POINTS = 100_000
+CELL_PIXELS = 8
 
 
 class ShapeKind(StrEnum):
@@ -105,6 +107,25 @@ class RegionOfInterest:
             mask = mask & inner
         return mask
 
+    def cells(self, path: Path, size: tuple[int, int], side: int) -> NDArray[np.bool_] | None:
+        """Which cells of a ``side`` × ``side`` grid over the picture are examined by half or more; None where all are.
+
+        A region smaller than half a cell has the cells it covers most. Large pictures are drawn small:
+        a grid needs no more.
+        """
+        scale = min(1.0, side * CELL_PIXELS / min(size))
+        drawn = (max(side, round(size[0] * scale)), max(side, round(size[1] * scale)))
+        mask = replace(self, border=round(self.border * scale)).mask(path, drawn)
+        if mask is None:
+            return None
+        share = Image.fromarray(mask.astype(np.float32)).resize((side, side), Image.Resampling.BOX)
+        covered = np.asarray(share)
+        return covered >= min(0.5, float(covered.max())) if covered.any() else np.zeros((side, side), bool)
+
+    def everywhere(self) -> RegionOfInterest:
+        """The part that holds for all pictures alike: shapes of no particular folder."""
+        return RegionOfInterest(tuple(shape for shape in self.shapes if not shape.folder))
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form that ``from_json`` takes back."""
         return {"border": self.border, "shapes": [{**asdict(shape)} for shape in self.shapes]}
@@ -117,6 +138,23 @@ class RegionOfInterest:
             return cls(shapes, int(told.get("border", 0)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"The region of interest cannot be read: {error}.") from error
+
+
+def read_roi(path: Path | None, border: int = 0) -> RegionOfInterest:
+    """The region in a JSON file (None: everything), with ``border`` if that is wider; ``UserError`` if unreadable."""
+    if path is None:
+        return RegionOfInterest(border=border)
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: the region of interest cannot be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise UserError(f"{path}: the region of interest is not JSON ({error}).") from error
+    try:
+        region = RegionOfInterest.from_json(told)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return replace(region, border=max(border, region.border))
 
 
 def _shape(entry: Mapping[str, Any]) -> Shape:

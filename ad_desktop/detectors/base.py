@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.task import Task
 
@@ -22,13 +23,15 @@ class Prepared:
     """One decoded and resized input, ready for the network.
 
     ``pixels`` is what the detector's ``prepare`` made of the sample (its own layout), ``size`` the
-    height and width of the picture as shown, ``sha256`` the hash of the file's bytes.
+    height and width of the picture as shown, ``sha256`` the hash of the file's bytes. ``examined`` is
+    true where the map's grid is in the region of interest (None: everywhere).
     """
 
     sample: Sample
     pixels: Array
     size: tuple[int, int]
     sha256: str
+    examined: Array | None = None
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Prediction:
     ``grid`` is the anomaly map at the detector's own resolution; ``anomaly_map`` gives it at the
     input's size. ``parts`` holds the named summands of the score. ``features`` is whatever
     ``rescore`` needs to score this input again after the model changed (None: not supported).
+    ``examined`` gives the region of interest, H×W, where there is one.
     """
 
     anomaly_score: float
@@ -46,13 +50,16 @@ class Prediction:
     parts: Mapping[str, float] = field(default_factory=dict)
     features: Any = None
     smoothing: float = 0.0
+    examined: Callable[[], Array | None] | None = None
 
     @property
     def anomaly_map(self) -> FloatArray:
-        """The anomaly map, float32, H×W of the input, computed anew on each access."""
+        """The anomaly map, float32, H×W of the input, computed anew on each access; 0 where nothing was examined."""
         from ad_desktop.detectors.upsample import upsample
 
-        return upsample(self.grid, self.size, self.smoothing)
+        found = upsample(self.grid, self.size, self.smoothing)
+        mask = self.examined() if self.examined else None
+        return found if mask is None else np.where(mask, found, np.float32(0))
 
 
 class NormalSet(NamedTuple):
@@ -72,6 +79,13 @@ class HeldOut(NamedTuple):
 
     scores: Array
     map_peaks: Array | None
+
+
+class Neighbour(NamedTuple):
+    """A normal sample (by its key) and how far in feature space it is from the input."""
+
+    key: str
+    distance: float
 
 
 class State(NamedTuple):
@@ -97,9 +111,10 @@ class Detector(ABC):
     Params: ClassVar[type]
     """Frozen dataclass; each field's metadata comes from ``params.param``."""
 
-    def __init__(self, params: Any = None, device: str = "auto") -> None:
+    def __init__(self, params: Any = None, device: str = "auto", roi: RegionOfInterest | None = None) -> None:
         self.params = self.Params() if params is None else params
         self.device = device
+        self.roi = roi or RegionOfInterest()
 
     @abstractmethod
     def load(self, task: Task) -> None:
@@ -150,6 +165,10 @@ class Detector(ABC):
     def has_theoretical_threshold(self) -> bool:
         """Whether there is a ``theoretical_threshold`` with these parameters; known before the fit."""
         return False
+
+    def nearest(self, features: Any, count: int) -> list[Neighbour]:
+        """The normal samples closest to ``Prediction.features``, nearest first; none where unsupported."""
+        return []
 
     def theoretical_threshold(self, fpr: float) -> float | None:
         """The method's own threshold for a false-positive rate, where it has one (None otherwise)."""

@@ -8,87 +8,41 @@ map is a local Gaussian on the same features, after PaDiM (arXiv 2011.08785).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy, deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ad_desktop.data.images import load, suggest_range
 from ad_desktop.data.intensity import resize_square
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.base import Array, Detector, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.gaussian.augment import augmented
 from ad_desktop.detectors.gaussian.folds import held_out_folds
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
+from ad_desktop.detectors.gaussian.params import GaussianADParams, parse_range
 from ad_desktop.detectors.gaussian.pooled import Reduction
 from ad_desktop.detectors.gaussian.pyramid import BLOCK, LocalPyramid
-from ad_desktop.detectors.gaussian.scores import RULES, ImageScore, top_mean
+from ad_desktop.detectors.gaussian.scores import ImageScore, top_mean
 from ad_desktop.detectors.gaussian.standardise import ScoreStandard
-from ad_desktop.detectors.nets.backbones import backbone_names, find_backbone
-from ad_desktop.detectors.nets.engines import ENGINES, Engine, make_engine
+from ad_desktop.detectors.nets.backbones import find_backbone
+from ad_desktop.detectors.nets.engines import Engine, make_engine
 from ad_desktop.detectors.nets.weights import Weights, find_weights
-from ad_desktop.detectors.params import param
 from ad_desktop.detectors.rows import RowStore
-from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.errors import InputError, ModelFileError, UserError
 from ad_desktop.task import Task
 
 Value = TypeVar("Value")
 
 SMOOTHING = 0.25
 """Blur of the map, in cells of its grid: enough to hide the cells' edges, too little to spread a defect."""
-
-
-@dataclass(frozen=True)
-class GaussianADParams:
-    """Parameters of Gaussian-AD."""
-
-    backbone: str = param(
-        "efficientnet-lite0", "Pretrained network whose features are compared", choices=backbone_names()
-    )
-    weights: str = param("", "File with the network's weights; empty: the installed or cached ones", path=True)
-    image_size: int = param(
-        0, "Side of the square that pictures are resized to, in pixels; 0: the network's own", minimum=0, maximum=2048
-    )
-    levels: tuple[int, ...] = param(
-        (4, 5, 6, 7), "Levels of the network whose features are used: early ones see texture, late ones shape",
-        minimum=1, maximum=9,
-    )  # fmt: skip
-    score: str = param(
-        "local+global",
-        "How a picture's score is made: the map's highest cells and the distance of the whole picture, either alone, "
-        "or the paper's sum of distances over levels, plain or standardised",
-        label="Image score", choices=RULES,
-    )  # fmt: skip
-    map: str = param(
-        "z", "Anomaly map in standard deviations of normal pictures at that place (z), or in plain distances (raw)",
-        label="Anomaly map", choices=("z", "raw"),
-    )  # fmt: skip
-    reduction: str = param(
-        "none", "Principal components kept for the whole picture's distance: leading (pca) or trailing (npca) ones",
-        choices=("none", "pca", "npca"), advanced=True,
-    )  # fmt: skip
-    variance: float = param(
-        0.99, "Share of the variance at which principal components are cut", minimum=0.0, maximum=1.0, advanced=True
-    )
-    augmentations: int = param(
-        0, "Augmented copies of every normal picture for the distance of the whole picture (the paper uses 100)",
-        minimum=0, maximum=200, advanced=True,
-    )  # fmt: skip
-    value_range: str = param(
-        "auto", "Black and white of 16-bit and float pictures, as LOW,HIGH; auto: found from the normal pictures. "
-        "8-bit pictures keep 0,255",
-        advanced=True,
-    )  # fmt: skip
-    engine: str = param(
-        "auto", "What runs the network: onnxruntime is the faster one on a CPU", choices=ENGINES, advanced=True
-    )
-    mixed_precision: bool = param(
-        False, "Half precision on a GPU: faster, scores differ in the third digit", advanced=True
-    )
 
 
 class GaussianAD(Detector):
@@ -99,8 +53,10 @@ class GaussianAD(Detector):
     summary = "Compares pretrained features with the Gaussian they have on normal pictures. Fits in seconds."
     Params = GaussianADParams
 
-    def __init__(self, params: GaussianADParams | None = None, device: str = "auto") -> None:
-        super().__init__(params, device)
+    def __init__(
+        self, params: GaussianADParams | None = None, device: str = "auto", roi: RegionOfInterest | None = None
+    ) -> None:
+        super().__init__(params, device, roi)
         self.params: GaussianADParams
         self.backbone = find_backbone(self.params.backbone)
         self.side = self.params.image_size or self.backbone.side
@@ -109,7 +65,7 @@ class GaussianAD(Detector):
         shapes = [self.backbone.levels[level - 1] for level in self.levels]
         sides = [min(shape.side(self.side), 16) for shape in shapes]
         self.layout = Layout([LevelShape(s.channels, side) for s, side in zip(shapes, sides, strict=True)])
-        self.value_range_ = _parse_range(self.params.value_range)
+        self.value_range_ = parse_range(self.params.value_range)
         self._engine: Engine | None = None
         self._weights: Weights | None = None
         self._expected_hash = ""
@@ -121,7 +77,7 @@ class GaussianAD(Detector):
         self.sizes_: list[tuple[int, int]] = []
         self.pooled_: list[Array] = []
         self.rows_ = RowStore((self.layout.row,), "<f2")
-        self.pyramid_ = LocalPyramid(self.layout)
+        self.pyramid_ = LocalPyramid(self.layout, self.roi)
         ends = np.cumsum([0, *(shape.channels for shape in self.layout.levels)])
         names = [f"level {level}" for level in self.levels]
         slices = {name: slice(int(a), int(b)) for name, a, b in zip(names, ends[:-1], ends[1:], strict=True)}
@@ -168,10 +124,17 @@ class GaussianAD(Detector):
                 task.note(f"Pictures with more than 8 bits are read with black at {low:.6g} and white at {high:.6g}.")
 
     def prepare(self, sample: Sample) -> Prepared:
-        """Decode, and squash to the network's square input."""
+        """Decode, squash to the network's square input, and fill what is not examined with the network's mean."""
         picture = load(sample, at_least=self.side, hashed=True)
         pixels = resize_square(picture.pixels, self.side, self.value_range_, sample.path)
-        return Prepared(sample, pixels, picture.size, picture.sha256)
+        seen = self.roi.cells(sample.path, picture.size, self.side)
+        if seen is None:
+            return Prepared(sample, pixels, picture.size, picture.sha256)
+        if not seen.any():
+            raise InputError(sample.path, "nothing of it lies in the region of interest; draw a larger one")
+        pixels = np.where(seen[..., None], pixels, np.asarray(self.backbone.mean, pixels.dtype))
+        examined = self.roi.cells(sample.path, picture.size, self.pyramid_.side)
+        return Prepared(sample, pixels, picture.size, picture.sha256, examined)
 
     @single_threaded
     def fit(self, prepared: Iterable[Prepared], task: Task) -> None:
@@ -256,9 +219,11 @@ class GaussianAD(Detector):
 
     def embeddings(self) -> Array:
         """Pooled features (n, d), each divided by its standard deviation over the normal samples."""
-        vectors = np.stack([rows[0] for rows in self.pooled_]).astype(np.float64)
-        deviation = vectors.std(axis=0)
-        return np.asarray(vectors / np.where(deviation > 0, deviation, 1.0))
+        return np.asarray(np.stack([rows[0] for rows in self.pooled_]) / self._deviation())
+
+    def _deviation(self) -> Array:
+        deviation = np.stack([rows[0] for rows in self.pooled_]).astype(np.float64).std(axis=0)
+        return np.where(deviation > 0, deviation, 1.0)
 
     @single_threaded
     def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
@@ -267,36 +232,50 @@ class GaussianAD(Detector):
             raise ValueError(f"{len(self.keys_)} normal samples in {len(set(groups))} groups: two or more are needed")
         distances = self.pyramid_.held_out(self.rows_, groups, task)
         z = self.pyramid_.standardise(distances, groups)
-        top = top_mean(z)
+        side = self.pyramid_.side
+        masks = [self.roi.cells(Path(k), size, side) for k, size in zip(self.keys_, self.sizes_, strict=True)]
+        top = top_mean(z, masks)
         folds = held_out_folds(groups, self.sha256_)
         scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
-        grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
+        grids = within(z if self.params.map == "z" else self.pyramid_.raw_grid(distances), masks)
         return HeldOut(scores, grids.reshape(len(grids), -1).max(axis=1).astype(np.float64))
 
     @single_threaded
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score prepared pictures."""
-        sizes = [item.size for item in batch]
-        return self._predict(self._features(batch), sizes)
+        places = [Place(item.sample.path, item.size, item.examined) for item in batch]
+        return self._predict(self._features(batch), places)
 
     @single_threaded
-    def rescore(self, features: Sequence[tuple[Features, tuple[int, int]]]) -> list[Prediction]:
+    def rescore(self, features: Sequence[tuple[Features, Place]]) -> list[Prediction]:
         """Score features seen before with the model as it is now."""
         found: list[Prediction] = []
         for start in range(0, len(features), BLOCK):
             block = features[start : start + BLOCK]
-            found.extend(self._predict([f for f, _ in block], [size for _, size in block]))
+            found.extend(self._predict([f for f, _ in block], [place for _, place in block]))
         return found
 
-    def _predict(self, features: Sequence[Features], sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
+    def _predict(self, features: Sequence[Features], places: Sequence[Place]) -> list[Prediction]:
         distances = self.pyramid_.distances(np.stack([f.local for f in features]))
+        masks = [place.examined for place in places]
         z = self.pyramid_.z_grid(distances)
-        grids = z if self.params.map == "z" else self.pyramid_.raw_grid(distances)
-        scores, parts = self.image_score_.score(np.stack([f.pooled for f in features]), top_mean(z))
+        grids = within(z if self.params.map == "z" else self.pyramid_.raw_grid(distances), masks)
+        scores, parts = self.image_score_.score(np.stack([f.pooled for f in features]), top_mean(z, masks))
         return [
-            Prediction(float(score), grid, size, part, (kept, size), SMOOTHING)
-            for score, grid, size, part, kept in zip(scores, grids, sizes, parts, features, strict=True)
+            Prediction(float(score), grid, place.size, part, (kept, place), SMOOTHING, self._region_of(place))
+            for score, grid, place, part, kept in zip(scores, grids, places, parts, features, strict=True)
         ]
+
+    def _region_of(self, place: Place) -> Callable[[], Array | None] | None:
+        return None if place.examined is None else partial(self.roi.mask, place.path, place.size)
+
+    @single_threaded
+    def nearest(self, features: tuple[Features, Place], count: int) -> list[Neighbour]:
+        """The normal samples closest in pooled features, each divided by its standard deviation."""
+        normal, deviation = self.embeddings(), self._deviation()
+        distances = np.linalg.norm(normal - features[0].pooled / deviation, axis=1)
+        order = np.argsort(distances, kind="stable")[:count]
+        return [Neighbour(self.keys_[index], float(distances[index])) for index in order]
 
     @property
     def has_theoretical_threshold(self) -> bool:
@@ -368,6 +347,19 @@ class GaussianAD(Detector):
         }  # fmt: skip
 
 
+class Place(NamedTuple):
+    """Where features come from: the file, its height and width, and the examined cells (None: all)."""
+
+    path: Path
+    size: tuple[int, int]
+    examined: Array | None = None
+
+
+def within(grids: Array, masks: Sequence[Array | None]) -> Array:
+    """The grids (n, S, S) with 0 where a mask (S, S) says that nothing was examined."""
+    return np.stack([g if m is None else np.where(m, g, np.float32(0)) for g, m in zip(grids, masks, strict=True)])
+
+
 def batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
     """Lists of up to ``size`` items, in order."""
     source = iter(items)
@@ -381,15 +373,3 @@ def _kept(column: list[Value], gone: set[int]) -> list[Value]:
 
 def _repeated(keys: Iterable[str]) -> list[str]:
     return sorted(key for key, count in Counter(keys).items() if count > 1)
-
-
-def _parse_range(text: str) -> tuple[float, float] | None:
-    if text == "auto":
-        return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"value_range={text}: give two numbers such as 0,4095, or auto.") from None
-    if not np.isfinite([low, high]).all() or low >= high:
-        raise UserError(f"value_range={text}: the first number has to be below the second.")
-    return low, high

@@ -34,7 +34,8 @@ class ExportRecord:
     ``name`` is unique within the export and may hold ``/`` for sub-folders: see ``names.export_names``.
     ``page`` counts from 0, as in ``Sample``. ``pixels`` uint8 H×W or H×W×3, the picture as shown;
     ``anomaly_map`` float32 H×W. ``threshold`` is on ``anomaly_score``, ``map_threshold`` on the map
-    (None: there is none). ``model`` names the model that gave the scores.
+    (None: there is none). ``model`` names the model that gave the scores. Regions of fewer than ``min_region``
+    pixels are not marked.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ExportRecord:
     verdict: str = ""
     label: str = ""
     model: str = ""
+    min_region: int = 0
     style: OverlayStyle = field(default_factory=OverlayStyle)
 
     def __post_init__(self) -> None:
@@ -61,8 +63,11 @@ class ExportRecord:
 
     @property
     def pred_mask(self) -> NDArray[np.bool_] | None:
-        """Where the map is above its threshold, H×W; None where there is no threshold."""
-        return None if self.map_threshold is None else np.asarray(self.anomaly_map > self.map_threshold)
+        """Where the map is above its threshold, H×W, small regions left out; None where there is no threshold."""
+        if self.map_threshold is None:
+            return None
+        mask = np.asarray(self.anomaly_map > self.map_threshold)
+        return without_small(mask, self.min_region) if self.min_region > 1 else mask
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,16 @@ def row_of(record: ExportRecord) -> ResultRow:
         peak=float(np.fmax.reduce(record.anomaly_map, axis=None)),
         name=record.name,
     )
+
+
+def without_small(mask: NDArray[np.bool_], min_region: int) -> NDArray[np.bool_]:
+    """The mask (H, W) without its 8-connected regions of fewer than ``min_region`` pixels."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3), bool))
+    kept = np.bincount(labels.ravel()) >= min_region
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def _count_regions(mask: NDArray[np.bool_]) -> int:

@@ -106,10 +106,12 @@ class Exporter:
         if prediction is None:
             return _failed(sample, result.error or "it was not checked")
         judgement = self._model.judge(prediction.anomaly_score)
+        model = self._model
         record = ExportRecord(
             self._names[sample.key], sample.path, sample.page, self._pixels(sample), prediction.anomaly_map,
-            judgement.anomaly_score, judgement.threshold, self._model.map_threshold, judgement.pred_label,
-            judgement.percentile, judgement.verdict, self._labels.get(sample.key, ""), self._model.title, self._style,
+            judgement.anomaly_score, judgement.threshold, model.map_threshold, judgement.pred_label,
+            judgement.percentile, judgement.verdict, self._labels.get(sample.key, ""), model.title, model.min_region,
+            self._style,
         )  # fmt: skip
         self.outcome.files += export_sample(record, self._folder, self._kinds)
         return row_of(record)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Failure, Sample
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import DEFAULT, get_detector
@@ -22,7 +23,10 @@ from ad_desktop.workflows.stream import usable
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit: detector and its parameters (values or texts), accepted false-positive rate, groups, device."""
+    """How to fit: detector and its parameters (values or texts), accepted false-positive rate, groups, device.
+
+    ``roi`` is where pictures are examined, ``min_region`` the smallest region to mark, in pixels.
+    """
 
     detector: str = DEFAULT
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -30,6 +34,8 @@ class FitOptions:
     groups: str = "auto"
     device: str = "auto"
     threshold_rule: str = HELD_OUT
+    roi: RegionOfInterest = field(default_factory=RegionOfInterest)
+    min_region: int = 0
 
 
 @dataclass
@@ -52,7 +58,7 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     if options.threshold_rule not in RULES:
         raise UserError(f"Unknown threshold rule {options.threshold_rule!r}: choose one of {', '.join(RULES)}.")
     kind = get_detector(options.detector)
-    detector = kind(make_params(kind.Params, options.params), options.device)
+    detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
     if options.threshold_rule == THEORY and not detector.has_theoretical_threshold:
         raise UserError(NO_THEORY)
     failures: list[Failure] = []
@@ -69,6 +75,7 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     calibration = calibrate(detector, options.groups, task)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, _lasting(options.groups), created)
+    model.min_region = options.min_region
     # Held-out scores that are no numbers are found out now, not when the first picture is judged.
     _ = model.threshold
     return FitOutcome(model, failures, task.notes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.errors import UserError
@@ -76,6 +77,7 @@ class FittedModel:
     ``fpr`` is the accepted share of normal pictures above the threshold; ``threshold_rule`` is
     ``held-out`` (conformal rank of held-out normal scores) or ``chi2`` (the Gaussian-AD paper's).
     ``borderline_fpr`` is a larger rate: scores between its threshold and the main one are borderline.
+    Regions of the map with fewer than ``min_region`` pixels are not marked.
     """
 
     detector: Detector
@@ -86,6 +88,7 @@ class FittedModel:
     created: str = ""
     provenance: dict[str, str] = field(default_factory=dict)
     borderline_fpr: float | None = None
+    min_region: int = 0
 
     @property
     def threshold(self) -> Threshold:
@@ -126,6 +129,11 @@ class FittedModel:
         typical = float(np.median(peaks))
         span = max(threshold - typical, 1e-6 + 0.1 * abs(threshold))
         return typical - span, threshold + 2 * span
+
+    @property
+    def roi(self) -> RegionOfInterest:
+        """Where pictures are examined; settled by the fit."""
+        return self.detector.roi
 
     @property
     def title(self) -> str:

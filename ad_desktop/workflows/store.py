@@ -16,6 +16,7 @@ import numpy as np
 
 from ad_desktop import __version__
 from ad_desktop.data.atomic import atomic_path
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.detectors.base import Array, State
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import get_detector
@@ -130,6 +131,8 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
         "detector": model.detector.name,
         "params": asdict(model.detector.params),
+        "roi": model.roi.to_json(),
+        "min_region": model.min_region,
         "detector_state": meta,
         "description": model.detector.describe(),
         "normal_set": {"count": len(normal.keys), "fingerprint": fingerprint(normal.sha256)},
@@ -228,7 +231,8 @@ def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Arra
 
 def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> FittedModel:
     kind = get_detector(metadata["detector"])
-    detector = kind(make_params(kind.Params, metadata["params"]), device)
+    roi = RegionOfInterest.from_json(metadata.get("roi") or {})
+    detector = kind(make_params(kind.Params, metadata["params"]), device, roi)
     prefix = "detector."
     mine = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     detector.restore(State(mine, metadata["detector_state"]))
@@ -242,5 +246,5 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
     threshold = metadata["threshold"]
     return FittedModel(
         detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
-        metadata["provenance"], threshold.get("borderline_fpr"),
+        metadata["provenance"], threshold.get("borderline_fpr"), int(metadata.get("min_region", 0)),
     )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.detectors.gaussian.cells import CellGaussian
 from ad_desktop.detectors.gaussian.layout import Layout
 from ad_desktop.detectors.gaussian.standardise import CellStandard
@@ -30,9 +32,14 @@ class LocalPyramid:
     brightness. Each part's distances are standardised by held-out normal ones; their weighted mean is the map.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, roi: RegionOfInterest | None = None) -> None:
         self.layout = layout
         self.standards: list[CellStandard] = []
+        sides = [*(shape.side for shape in layout.levels), layout.coarse]
+        # Cells that are examined in no picture hold nothing but the fill, and would count as perfectly normal.
+        masks = [roi.everywhere().cells(Path(), (1024, 1024), side) if roi else None for side in sides]
+        self._cells = [np.arange(s * s) if m is None else np.flatnonzero(m) for s, m in zip(sides, masks, strict=True)]
+        self._sides = sides
         self.forget()
 
     @property
@@ -43,12 +50,13 @@ class LocalPyramid:
     def parts(self, rows: NDArray[np.float16]) -> list[NDArray[np.float32]]:
         """Cells (n, P, d) of every Gaussian from rows of local features (n, row)."""
         fine = [self.layout.fine(rows, index) for index in range(len(self.layout.levels))]
-        return [*fine, self.layout.all_coarse(fine)]
+        whole = [*fine, self.layout.all_coarse(fine)]
+        return [p if len(c) == p.shape[1] else p[:, c] for p, c in zip(whole, self._cells, strict=True)]
 
     def forget(self) -> None:
         """Start again without samples; the standards stay."""
-        self.gaussians = [CellGaussian(shape.side**2, shape.channels) for shape in self.layout.levels]
-        self.gaussians.append(CellGaussian(self.layout.coarse**2, self.layout.pooled))
+        channels = [*(shape.channels for shape in self.layout.levels), self.layout.pooled]
+        self.gaussians = [CellGaussian(len(c), d) for c, d in zip(self._cells, channels, strict=True)]
 
     def add(self, row: NDArray[np.float16]) -> None:
         """Let one sample's row join."""
@@ -108,10 +116,11 @@ class LocalPyramid:
         """Mean of the levels' grids and the coarse grid, (n, S, S) each on the finest one, from parts (n, P)."""
         side = self.side
         grids = [np.empty((len(part), side, side), np.float32) for part in parts]
-        for whole, part in zip(grids, parts, strict=True):
-            own = int(np.sqrt(part.shape[1]))
-            for index, grid in enumerate(part.reshape(-1, own, own)):
-                whole[index] = grid if own == side else upsample(np.asarray(grid, np.float32), (side, side), 0.0)
+        for whole, part, cells, own in zip(grids, parts, self._cells, self._sides, strict=True):
+            placed = np.zeros((len(part), own * own), np.float32)
+            placed[:, cells] = part
+            for index, grid in enumerate(placed.reshape(-1, own, own)):
+                whole[index] = grid if own == side else upsample(grid, (side, side), 0.0)
         return np.asarray(np.mean(grids[:-1], axis=0), np.float32), grids[-1]
 
     def state(self) -> dict[str, NDArray[Any]]:

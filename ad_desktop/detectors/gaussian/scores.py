@@ -28,11 +28,19 @@ FEWEST_REDUCED = 3
 Vector = NDArray[np.float64]
 
 
-def top_mean(grids: NDArray[np.float32]) -> Vector:
-    """Mean of the highest 1.5 % of the cells (at least one) of each grid (n, S, S); returns (n,)."""
-    flat = grids.reshape(len(grids), -1)
-    count = max(1, round(TOP_SHARE * flat.shape[1]))
-    return np.asarray(np.partition(flat, -count, axis=1)[:, -count:].mean(axis=1, dtype=np.float64))
+def top_mean(grids: NDArray[np.float32], examined: Sequence[NDArray[np.bool_] | None] | None = None) -> Vector:
+    """Mean of the highest 1.5 % of the examined cells (at least one) of each grid (n, S, S); returns (n,).
+
+    ``examined`` has a mask (S, S) for each grid, None where every cell counts.
+    """
+    masks = examined or [None] * len(grids)
+    chosen = [grid.ravel() if mask is None else grid[mask] for grid, mask in zip(grids, masks, strict=True)]
+    return np.array([_top_mean(values) for values in chosen])
+
+
+def _top_mean(values: NDArray[np.float32]) -> float:
+    count = max(1, round(TOP_SHARE * len(values)))
+    return float(np.partition(values, -count)[-count:].mean(dtype=np.float64))
 
 
 @dataclass

@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     """What stands in the verdict column."""
 
     GOOD = "good"
+    BORDERLINE = "borderline"
     ANOMALOUS = "anomalous"
     ERROR = "error"
     WAITING = "waiting"

@@ -36,10 +36,12 @@ class Session(QObject):
         self._items: dict[str, Item] = {}
         self._model: FittedModel | None = None
         self._threshold: Threshold | None = None
+        self._accept_threshold: float | None = None
         self._map_threshold: float | None = None
         self._normal_scores = np.empty(0)
         self._held_out: dict[str, float] = {}
         self._fpr = fpr
+        self._borderline_fpr: float | None = None
         self._current: Item | None = None
         self.fitted_here = False
 
@@ -62,6 +64,16 @@ class Session(QObject):
     def threshold(self) -> Threshold | None:
         """The model's threshold at ``fpr``."""
         return self._threshold
+
+    @property
+    def borderline_fpr(self) -> float | None:
+        """The larger rate whose threshold opens the borderline band, 0–1; None where there is no band."""
+        return self._borderline_fpr
+
+    @property
+    def accept_threshold(self) -> float | None:
+        """The score above which a picture is at least borderline: the threshold itself where there is no band."""
+        return self._accept_threshold
 
     @property
     def map_threshold(self) -> float | None:
@@ -91,16 +103,22 @@ class Session(QObject):
         if item.error:
             return Verdict.ERROR
         score = item.score
-        if score is None or self._threshold is None:
+        if score is None or self._threshold is None or self._accept_threshold is None:
             return Verdict.WAITING if item.waiting else Verdict.NONE
-        return Verdict.ANOMALOUS if score > self._threshold.value else Verdict.GOOD
+        if score > self._threshold.value:
+            return Verdict.ANOMALOUS
+        return Verdict.BORDERLINE if score > self._accept_threshold else Verdict.GOOD
 
     def percentile(self, item: Item) -> float | None:
-        """How many percent of the normal samples' held-out scores lie below the item's score."""
-        score = item.score
-        if score is None or not len(self._normal_scores):
+        """How many percent of the normal samples' held-out scores lie below the item's score, equal ones by half.
+
+        The rule of ``scoring.thresholds.percentile``, on scores that are sorted once for all items.
+        """
+        score, normal = item.score, self._normal_scores
+        if score is None or not len(normal):
             return None
-        return 100.0 * float(np.searchsorted(self._normal_scores, score)) / len(self._normal_scores)
+        below, upto = np.searchsorted(normal, score), np.searchsorted(normal, score, side="right")
+        return 100.0 * float(below + 0.5 * (upto - below)) / len(normal)
 
     def add(self, items: Iterable[Item], at: Sequence[int] | None = None) -> list[Item]:
         """Add items that are not there yet and return them; ``at`` gives their places in the order (undo)."""
@@ -153,6 +171,7 @@ class Session(QObject):
         self._held_out = {}
         if model is not None:
             self._fpr = model.fpr
+            self._borderline_fpr = model.borderline_fpr
             scores = np.asarray(model.calibration.scores, dtype=np.float64)
             self._normal_scores = np.sort(scores)
             self._held_out = dict(zip(model.detector.normal_set.keys, scores.tolist(), strict=True))
@@ -177,6 +196,16 @@ class Session(QObject):
         if self._model is not None:
             # A copy: a job may be reading the old one.
             self._model = replace(self._model, fpr=fpr)
+            self._set_threshold()
+        self.threshold_changed.emit()
+
+    def set_borderline(self, fpr: float | None) -> None:
+        """Open a borderline band up to another false-positive rate, or close it (None)."""
+        if fpr == self._borderline_fpr:
+            return
+        self._borderline_fpr = fpr
+        if self._model is not None:
+            self._model = replace(self._model, borderline_fpr=fpr)
             self._set_threshold()
         self.threshold_changed.emit()
 
@@ -207,4 +236,5 @@ class Session(QObject):
 
     def _set_threshold(self) -> None:
         self._threshold = None if self._model is None else self._model.threshold
+        self._accept_threshold = None if self._model is None else self._model.accept_threshold
         self._map_threshold = None if self._model is None else self._model.map_threshold

@@ -19,6 +19,7 @@ _THUMBNAIL = 36
 _LABEL_ICONS = {label: (name, label.name.lower()) for label, name in LABEL_ICONS.items()}
 _VERDICT_ICONS = {
     Verdict.GOOD: ("check-bold", "normal"),
+    Verdict.BORDERLINE: ("circle-half-full", "warning"),
     Verdict.ANOMALOUS: ("alert", "anomalous"),
     Verdict.ERROR: ("alert-circle-outline", "warning"),
 }

@@ -25,6 +25,7 @@ _NO_MATCH = "Nothing matches the filter"
 _FILTERS: tuple[tuple[str, Label | None, Verdict | None], ...] = (
     ("All", None, None),
     ("Verdict: anomalous", None, Verdict.ANOMALOUS),
+    ("Verdict: borderline", None, Verdict.BORDERLINE),
     ("Verdict: good", None, Verdict.GOOD),
     ("Errors", None, Verdict.ERROR),
     ("Label: normal", Label.NORMAL, None),

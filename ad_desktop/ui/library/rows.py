@@ -41,11 +41,12 @@ HELP = {
     Column.SCORE: "Anomaly score; higher is more abnormal. Normal pictures show the score of a model fitted without "
     "their group.",
     Column.PERCENTILE: "How many percent of the normal pictures score lower",
-    Column.VERDICT: "Anomalous where the score is above the threshold",
+    Column.VERDICT: "Anomalous where the score is above the threshold, borderline where it lies in the band below it",
 }
 LABEL_TEXT = {Label.NORMAL: "Normal", Label.TO_CHECK: "To check", Label.ANOMALOUS: "Anomalous"}
 VERDICT_TEXT = {
     Verdict.GOOD: "Good",
+    Verdict.BORDERLINE: "Borderline",
     Verdict.ANOMALOUS: "Anomalous",
     Verdict.ERROR: "Error",
     Verdict.WAITING: "Waiting",

@@ -37,7 +37,7 @@ class ViewerControls(QToolBar):
         self.opacity.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.contour = self._toggle(icons, "Threshold contour", "vector-polyline", "T",
                                     "Outline what lies above the threshold")  # fmt: skip
-        self.truth = self._toggle(icons, "Known defect outline", "shape-polygon-plus", "G",
+        self.truth = self._toggle(icons, "Known defect outline", "shape-polygon-plus", "K",
                                   "Outline the known defect where the data set has a mask")  # fmt: skip
         self.fit = self._action(icons, "Fit to window", "fit-to-page-outline", ["F", "0"])
         self.actual = self._action(icons, "Actual size", "numeric-1-box-outline", ["1"])

@@ -44,7 +44,8 @@ class VerdictPill(QWidget):
             return
         colours = self._theme.colours
         colour = {
-            Verdict.GOOD: colours.normal, Verdict.ANOMALOUS: colours.anomalous, Verdict.ERROR: colours.warning,
+            Verdict.GOOD: colours.normal, Verdict.BORDERLINE: colours.warning,
+            Verdict.ANOMALOUS: colours.anomalous, Verdict.ERROR: colours.warning,
         }.get(self._verdict, colours.dim)  # fmt: skip
         painter = QPainter(self)
         rect: QRect = self.rect()

@@ -115,7 +115,7 @@ class RegionOfInterest:
         """
         scale = min(1.0, side * CELL_PIXELS / min(size))
         drawn = (max(side, round(size[0] * scale)), max(side, round(size[1] * scale)))
-        mask = replace(self, border=round(self.border * scale)).mask(path, drawn)
+        mask = replace(self, border=round(self.border * min(drawn) / min(size))).mask(path, drawn)
         if mask is None:
             return None
         share = Image.fromarray(mask.astype(np.float32)).resize((side, side), Image.Resampling.BOX)

@@ -130,10 +130,10 @@ class GaussianAD(Detector):
         seen = self.roi.cells(sample.path, picture.size, self.side)
         if seen is None:
             return Prepared(sample, pixels, picture.size, picture.sha256)
-        if not seen.any():
-            raise InputError(sample.path, "nothing of it lies in the region of interest; draw a larger one")
         pixels = np.where(seen[..., None], pixels, np.asarray(self.backbone.mean, pixels.dtype))
         examined = self.roi.cells(sample.path, picture.size, self.pyramid_.side)
+        if examined is None or not (examined.any() and seen.any()):
+            raise InputError(sample.path, "nothing of it lies in the region of interest; draw a larger one")
         return Prepared(sample, pixels, picture.size, picture.sha256, examined)
 
     @single_threaded

@@ -254,8 +254,8 @@ class TestUpdate:
         for add, remove, message in (
             ([], [Sample(tmp_path / "nobody.png")], r"nobody\.png is not among the normal pictures"),
             (normal[4:6], [normal[0], Sample(tmp_path / "nobody.png")], "not among"),
-            ([], normal[:3], "[Tt]wo normal pictures"),
-            ([], normal[:4], "[Tt]wo normal pictures"),
+            ([], normal[:3], r"[Tt]wo normal pictures"),
+            ([], normal[:4], r"[Tt]wo normal pictures"),
             (copies, normal[:4], "identical"),
             ([normal[1]], [], "already"),
             ([normal[5], normal[5]], [], "already"),
@@ -320,7 +320,7 @@ class TestRescore:
 class TestFewNormals:
     @pytest.mark.parametrize("count", [0, 1])
     def test_fewer_than_two_are_too_few(self, kind: type[Detector], normal: list[Sample], count: int) -> None:
-        with pytest.raises(UserError, match="[Aa]t least two normal pictures"):
+        with pytest.raises(UserError, match=r"[Aa]t least two normal pictures"):
             fit(small(kind), normal[:count])
 
     @pytest.mark.parametrize("count", [2, 3, 5])

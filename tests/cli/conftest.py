@@ -33,5 +33,5 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(world: Path) -> Path:
     """A model of the good pictures; tests do not change it."""
     target = world / "model.adm"
-    assert main(["fit", str(world / "good"), "--out", str(target), *SMALL]) == 0
+    assert main(["fit", str(world / "good"), "--out", str(target), "--fpr", "0.01", *SMALL]) == 0
     return target

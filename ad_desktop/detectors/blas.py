@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
 @functools.cache
-def _controller() -> Any:
-    import scipy.linalg  # noqa: F401 - brings its own library, which must be loaded to be limited
-    from threadpoolctl import ThreadpoolController
+def limit_threads() -> None:
+    """One thread per linear algebra call, in the whole process and for good.
 
-    return ThreadpoolController()
+    Matrices here are small: a second thread saves little on an idle machine, and on a busy one the
+    threads wait for each other (thirty times slower was seen). While they wait they keep a core busy, which
+    made predicting with maps take half as much processor time again. It also keeps the last digits the
+    same. For good, because two threads that limit and restore the process's one setting undo each other.
+    """
+    import scipy.linalg  # noqa: F401 - brings its own library, which must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def single_threaded(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Run ``function`` with one thread per linear algebra call.
-
-    Matrices here are small: a second thread saves little on an idle machine, and on a busy one the
-    threads wait for each other (thirty times slower was seen). It also keeps the last digits the same.
-    """
+    """Limit the threads of linear algebra before ``function`` runs; see ``limit_threads``."""
 
     @functools.wraps(function)
     def limited(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with _controller().limit(limits=1, user_api="blas"):
-            return function(*args, **kwargs)
+        limit_threads()
+        return function(*args, **kwargs)
 
     return limited

@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
+sys.path.insert(0, str(ROOT))  # what is measured is this checkout, whatever else is installed
+
 PAUSE = 0.1
 """Seconds between two measurements, so that waiting threads of the one do not count for the other."""
 

@@ -8,25 +8,28 @@ import numpy as np
 from drawn import plain, save
 from PySide6.QtCore import Qt, QTimer
 
-# A frame's 16 ms is the aim, and a test with real pictures and the real detector measures it in tests/benchmarks.
-# Here the bound is generous: continuous integration has two cores, which the workers use in full, and the interpreter
-# lock is handed over only between their calls. What it catches is work that was put on the main thread.
-LARGEST_GAP = 0.3
+# A frame's 16 ms is the aim, and a run with real pictures and the real detector measures it in tests/benchmarks.
+# On a busy machine with two cores a beat comes late for reasons that are not the window's. What counts against it is
+# therefore the main thread's own processor time between two beats; the wall clock catches it waiting for something.
+LARGEST_WORK = 0.2
+LARGEST_WAIT = 3.0
 
 
 class Pulse:
-    """Measures how late a 5 ms timer fires."""
+    """Measures what the main thread does between the beats of a 5 ms timer, and how late they are."""
 
     def __init__(self, parent) -> None:
+        self.work: list[float] = []
         self.gaps: list[float] = []
-        self._last = time.perf_counter()
+        self._last = time.perf_counter(), time.thread_time()
         self._timer = QTimer(parent)
         self._timer.timeout.connect(self._beat)
         self._timer.start(5)
 
     def _beat(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(now - self._last)
+        now = time.perf_counter(), time.thread_time()
+        self.gaps.append(now[0] - self._last[0])
+        self.work.append(now[1] - self._last[1])
         self._last = now
 
     def stop(self) -> None:
@@ -55,8 +58,23 @@ def test_largest_gap_while_fitting_and_scoring(qtbot, window, tmp_path):
         window.model.threshold.rate.setValue(float(percent))
         qtbot.wait(5)
     pulse.stop()
-    assert len(pulse.gaps) > 50
-    assert max(pulse.gaps) < LARGEST_GAP
+    assert len(pulse.gaps) > 20
+    assert max(pulse.work) < LARGEST_WORK
+    assert max(pulse.gaps) < LARGEST_WAIT
+
+
+def test_the_pulse_notices_a_busy_and_a_waiting_main_thread(qtbot, window):
+    pulse = Pulse(window)
+    qtbot.wait(50)
+    until = time.thread_time() + 1.5 * LARGEST_WORK
+    while time.thread_time() < until:
+        pass
+    qtbot.wait(50)
+    assert max(pulse.work) > LARGEST_WORK
+    time.sleep(0.5)
+    qtbot.wait(50)
+    pulse.stop()
+    assert max(pulse.gaps) >= 0.5
 
 
 def test_the_list_is_quick_with_ten_thousand_rows(qtbot, window, tmp_path):
@@ -74,10 +92,10 @@ def test_the_list_is_quick_with_ten_thousand_rows(qtbot, window, tmp_path):
     times = {}
 
     def timed(name, action) -> None:
-        started = time.perf_counter()
+        started = time.thread_time()
         action()
         qtbot.wait(1)
-        times[name] = time.perf_counter() - started
+        times[name] = time.thread_time() - started
 
     timed("add", lambda: window.session.add(items))
     timed("sort", lambda: view.sortByColumn(Column.SCORE, Qt.SortOrder.DescendingOrder))
@@ -86,4 +104,4 @@ def test_the_list_is_quick_with_ten_thousand_rows(qtbot, window, tmp_path):
     timed("unfilter", lambda: rows.set_filter(Filter()))
     timed("step", lambda: view.step(5000))
     assert len(rows.rows) == 10_000
-    assert {name: took for name, took in times.items() if took > LARGEST_GAP} == {}
+    assert {name: took for name, took in times.items() if took > LARGEST_WORK} == {}

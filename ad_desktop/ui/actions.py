@@ -39,6 +39,8 @@ class Actions(QObject):
             Label.TO_CHECK: self._label("Label as to &check", Label.TO_CHECK, "C"),
             Label.ANOMALOUS: self._label("Label as &anomalous", Label.ANOMALOUS, "A"),
         }
+        self.good = self._label("&Good after all", Label.NORMAL, "G", "Add a false alarm to the normal pictures")
+        self.defect = self._label("This is a &defect", Label.ANOMALOUS, "D", "Keep as a known anomalous picture")
         self.remove = make("&Remove from the library", "playlist-remove", _Standard.Delete, local=True)
         self.select_all = make("Select &all", "select-all", _Standard.SelectAll, local=True)
         self.find = make("&Filter by name", "magnify", _Standard.Find)
@@ -52,7 +54,7 @@ class Actions(QObject):
 
     def of_library(self) -> list[QAction]:
         """Actions that work on the selected items; their keys act in list and viewer only."""
-        return [*self.labels.values(), self.remove]
+        return [self.good, self.defect, *self.labels.values(), self.remove]
 
     def groups(self) -> list[tuple[str, list[QAction]]]:
         """Actions by subject, for the sheet of shortcuts."""
@@ -83,8 +85,8 @@ class Actions(QObject):
         self._icons.bind(action, icon)
         return action
 
-    def _label(self, text: str, label: Label, key: str) -> QAction:
-        action = self._make(text, LABEL_ICONS[label], key, local=True)
+    def _label(self, text: str, label: Label, key: str, tip: str = "") -> QAction:
+        action = self._make(text, LABEL_ICONS[label], key, tip, local=True)
         colour = {Label.TO_CHECK: "to_check"}.get(label, label.value)
         self._icons.bind(action, LABEL_ICONS[label], colour)
         return action

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
+from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
@@ -23,9 +23,11 @@ from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
 from ad_desktop.ui.flows.predicting import PredictFlow
 from ad_desktop.ui.flows.ranking import RankWhenScored
+from ad_desktop.ui.flows.updating import Changed, change_text
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.dock import LibraryDock
+from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.library.thumbnails import Thumbnails
 from ad_desktop.ui.menus import Menus
 from ad_desktop.ui.model.dock import ModelDock
@@ -36,11 +38,13 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.viewer import Viewer
 from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
+from ad_desktop.workflows.model import FittedModel
 
 _SHUTDOWN_SECONDS = 5.0
 _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
 _DEVICES_AFTER_MS = 800
+_MESSAGE_MS = 6000
 
 
 class MainWindow(QMainWindow):
@@ -67,10 +71,10 @@ class MainWindow(QMainWindow):
         self._log_file = log_file
         self.session = session
         self.undo_stack = QUndoStack(self)
-        self.edits = Edits(session, self.undo_stack)
         self.problems = ProblemList(self)
-        self.importing = ImportFlow(runner, self.edits, self.problems, self)
         self.fitting = FitFlow(runner, session, self.problems, self)
+        self.edits = Edits(session, self.undo_stack, self.fitting.change)
+        self.importing = ImportFlow(runner, self.edits, self.problems, self)
         self.predicting = PredictFlow(runner, session, self.problems, self)
         self.exporting = ExportFlow(runner, session, self.problems, self)
         icons = Icons(theme)
@@ -107,7 +111,6 @@ class MainWindow(QMainWindow):
             self.model.fit_panel.error.say(str(error))
             return
         if self.fitting.job is None and not self.model.fit_panel.fit_reason():
-            self.predicting.cancel()
             self.fitting.fit(options)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -156,6 +159,8 @@ class MainWindow(QMainWindow):
         a.quit.triggered.connect(self.close)
         for label, action in a.labels.items():
             action.triggered.connect(lambda _=False, chosen=label: self._label(chosen))
+        a.good.triggered.connect(lambda: self._teach(Label.NORMAL))
+        a.defect.triggered.connect(lambda: self._teach(Label.ANOMALOUS))
         a.remove.triggered.connect(lambda: self.edits.remove(self._selected()))
         a.select_all.triggered.connect(self.library.view.selectAll)
         a.find.triggered.connect(self._find)
@@ -169,9 +174,9 @@ class MainWindow(QMainWindow):
         local = [*a.of_library(), a.select_all]
         view.addActions(local)
         self.viewer.addActions(local)
-        separator = QAction(self)
-        separator.setSeparator(True)
-        view.set_context_actions([*a.labels.values(), separator, a.export, a.remove])
+        view.set_context_actions(
+            [a.good, a.defect, _separator(self), *a.labels.values(), _separator(self), a.export, a.remove]
+        )
         self.viewer.controls.previous.triggered.connect(lambda: view.step(-1))
         self.viewer.controls.next.triggered.connect(lambda: view.step(1))
         view.addActions([self.viewer.controls.previous, self.viewer.controls.next])
@@ -187,6 +192,9 @@ class MainWindow(QMainWindow):
         self.importing.unclear.connect(self.library.label_bar.ask)
         self.importing.added.connect(self._show_added)
         self.library.label_bar.chosen.connect(self.edits.label)
+        self.fitting.started.connect(self.predicting.hold)
+        self.fitting.ended.connect(self.predicting.release)
+        self.fitting.changed.connect(self._say_changed)
         self.fitting.opened.connect(self.menus.recent_models.remember)
         self.fitting.saved.connect(self._say_saved)
         self.exporting.exported.connect(self._say_exported)
@@ -226,6 +234,18 @@ class MainWindow(QMainWindow):
 
     def _label(self, label: Label) -> None:
         self.edits.label(self._selected(), label)
+
+    def _teach(self, label: Label) -> None:
+        items = self._selected()
+        if items and not self.edits.teach(items, label):
+            already = "among the normal pictures" if label is Label.NORMAL else "known as anomalous"
+            self.status.showMessage(f"{_these(items)} {already} already.", _MESSAGE_MS)
+
+    def _say_changed(self, change: Changed) -> None:
+        text = change_text(change)
+        if self.session.threshold is not None:
+            text += f" The threshold is {format_score(self.session.threshold.value)} now."
+        self.status.showMessage(text, _MESSAGE_MS)
 
     def _show_added(self, items: list[Item]) -> None:
         if self.session.current is None and self.library.rows.rows:
@@ -282,7 +302,7 @@ class MainWindow(QMainWindow):
         dialog.fileSelected.connect(lambda text: self.fitting.save(Path(text)))
         dialog.open()
 
-    def _say_saved(self, path: Path) -> None:
+    def _say_saved(self, path: Path, model: FittedModel) -> None:
         self._settings.setValue("last/model", str(path.parent))
         self.menus.recent_models.remember(path)
         self.problems.notes("Model", [f"Saved to {path}"])
@@ -317,6 +337,16 @@ class MainWindow(QMainWindow):
         job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)
         job.succeeded.connect(self.model.settings.set_devices)
         job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
+
+
+def _separator(parent: QObject) -> QAction:
+    separator = QAction(parent)
+    separator.setSeparator(True)
+    return separator
+
+
+def _these(items: Sequence[Item]) -> str:
+    return f"{items[0].name} is" if len(items) == 1 else f"These {len(items):,} pictures are"
 
 
 def _open(folder: Path) -> None:

@@ -35,6 +35,8 @@ class Menus:
         edit.addSeparator()
         edit.addActions([actions.select_all, actions.remove, actions.find])
         model = bar.addMenu("&Model")
+        model.addActions([actions.good, actions.defect])
+        model.addSeparator()
         model.addActions([actions.fit, actions.resume, actions.cancel])
         self.view: QMenu = bar.addMenu("&View")
         help_menu = bar.addMenu("&Help")

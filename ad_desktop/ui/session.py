@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
 
 if TYPE_CHECKING:
+    from ad_desktop.detectors.base import Prediction
     from ad_desktop.scoring.thresholds import Threshold
     from ad_desktop.workflows.model import FittedModel, Result
 
@@ -30,6 +32,8 @@ class Session(QObject):
     model_changed = Signal()
     threshold_changed = Signal()
     current_changed = Signal(object)
+    roi_changed = Signal()
+    min_region_changed = Signal()
 
     def __init__(self, fpr: float = 0.05, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +47,8 @@ class Session(QObject):
         self._fpr = fpr
         self._borderline_fpr: float | None = None
         self._current: Item | None = None
+        self._roi = RegionOfInterest()
+        self._min_region = 0
         self.fitted_here = False
 
     @property
@@ -89,6 +95,21 @@ class Session(QObject):
     def current(self) -> Item | None:
         """The item the viewer shows."""
         return self._current
+
+    @property
+    def roi(self) -> RegionOfInterest:
+        """Where pictures are to be examined, as drawn; the next fit takes it."""
+        return self._roi
+
+    @property
+    def roi_differs(self) -> bool:
+        """Whether the model was fitted with another region than the one that is drawn now."""
+        return self._model is not None and self._model.roi != self._roi
+
+    @property
+    def min_region(self) -> int:
+        """Regions of fewer pixels of the picture are not marked."""
+        return self._min_region
 
     def labelled(self, label: Label) -> list[Item]:
         """Items with this label, in order."""
@@ -163,18 +184,37 @@ class Session(QObject):
 
     def set_model(self, model: FittedModel | None, fitted_here: bool) -> None:
         """Take a new model: what an earlier one said is dropped, the normal samples get their held-out scores."""
-        self._model = model
         self.fitted_here = fitted_here
         for item in self._items.values():
             item.forget_results()
-        self._normal_scores = np.empty(0)
-        self._held_out = {}
         if model is not None:
             self._fpr = model.fpr
             self._borderline_fpr = model.borderline_fpr
-            scores = np.asarray(model.calibration.scores, dtype=np.float64)
-            self._normal_scores = np.sort(scores)
-            self._held_out = dict(zip(model.detector.normal_set.keys, scores.tolist(), strict=True))
+            if not fitted_here:
+                # A model from a file brings its own region and smallest region; one fitted here has what is set.
+                self.set_roi(model.roi)
+                self.set_min_region(model.min_region)
+        self._take_model(model, () if model is None else model.detector.normal_set.keys)
+
+    def update_model(self, model: FittedModel, keys: Sequence[str], predictions: Mapping[str, Prediction]) -> None:
+        """Take the model after its normal set changed to ``keys``, with what it says now of items by key.
+
+        The rates stay as they are here; items that cannot be read stay so.
+        """
+        for item in self._items.values():
+            error = item.error
+            item.forget_results()
+            item.error = error
+            item.prediction = predictions.get(item.key)
+        self._take_model(replace(model, fpr=self._fpr, borderline_fpr=self._borderline_fpr), keys)
+
+    def _take_model(self, model: FittedModel | None, keys: Sequence[str]) -> None:
+        if model is not None and model.min_region != self._min_region:
+            model = replace(model, min_region=self._min_region)
+        self._model = model
+        scores = np.empty(0) if model is None else np.asarray(model.calibration.scores, dtype=np.float64)
+        self._normal_scores = np.sort(scores)
+        self._held_out = dict(zip(keys, scores.tolist(), strict=True))
         self.take_held_out()
         self._set_threshold()
         self.model_changed.emit()
@@ -208,6 +248,20 @@ class Session(QObject):
             self._model = replace(self._model, borderline_fpr=fpr)
             self._set_threshold()
         self.threshold_changed.emit()
+
+    def set_roi(self, roi: RegionOfInterest) -> None:
+        """Take another region of interest; a model goes on with the one it was fitted with."""
+        if roi != self._roi:
+            self._roi = roi
+            self.roi_changed.emit()
+
+    def set_min_region(self, pixels: int) -> None:
+        """Mark regions of at least so many pixels; scores and verdicts stay."""
+        if pixels != self._min_region:
+            self._min_region = pixels
+            if self._model is not None:
+                self._model = replace(self._model, min_region=pixels)
+            self.min_region_changed.emit()
 
     def set_waiting(self, items: Iterable[Item], waiting: bool) -> None:
         """Mark items as queued for a prediction."""

@@ -5,59 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn import plain, save
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from driving import drop, names, open_and_fit, scored, wait_idle
+from PySide6.QtCore import Qt
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Verdict
 from ad_desktop.ui.library.rows import Column
-from ad_desktop.ui.main_window import MainWindow
 from ad_desktop.ui.viewer.paint import Mode
-
-
-def drop(window: MainWindow, *paths: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(300, 300), copy, data, left, none)
-    QApplication.sendEvent(window, enter)
-    assert enter.isAccepted()
-    assert window.veil.isVisible()
-    event = QDropEvent(QPointF(300, 300), copy, data, left, none)
-    QApplication.sendEvent(window, event)
-    assert not window.veil.isVisible()
-
-
-def idle(window: MainWindow) -> bool:
-    return not window._runner.active and not window.predicting._soon.isActive()
-
-
-def wait_idle(qtbot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: idle(window), timeout=20_000)
-
-
-def open_and_fit(qtbot, window: MainWindow, pictures: Path) -> None:
-    drop(window, pictures)
-    wait_idle(qtbot, window)
-    qtbot.mouseClick(window.model.fit_panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.model is not None, timeout=20_000)
-    wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: not window.library.rows._pause.isActive())
-
-
-def scored(window: MainWindow) -> bool:
-    items = window.session.items.values()
-    return bool(items) and all(item.score is not None for item in items)
-
-
-def names(window: MainWindow) -> list[str]:
-    return [item.name for item in window.library.rows.rows]
 
 
 def test_starts_empty_and_says_what_to_do(window):

@@ -12,7 +12,7 @@ import numpy as np
 from ad_desktop.data.images import load
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.base import Array, Detector, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.params import param
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task
@@ -39,6 +39,7 @@ class ToyDetector(Detector):
     title = "Toy"
     summary = "Compares a tiny picture with the mean of the normal ones."
     Params = ToyParams
+    seen_pixels = 0
 
     def load(self, task: Task) -> None:
         task.check()
@@ -82,11 +83,20 @@ class ToyDetector(Detector):
 
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         time.sleep(self.params.delay * len(batch))
-        found = []
-        for one in batch:
-            grid = (np.abs(one.pixels - self.mean_) ** self.params.power).astype(np.float32)
-            found.append(Prediction(float(grid.max()), grid, one.size))
-        return found
+        self.seen_pixels += len(batch)
+        return [self._score(one.pixels, one.size) for one in batch]
+
+    def rescore(self, features: Sequence[Any]) -> list[Prediction]:
+        return [self._score(pixels, size) for pixels, size in features]
+
+    def _score(self, pixels: Array, size: tuple[int, int]) -> Prediction:
+        grid = (np.abs(pixels - self.mean_) ** self.params.power).astype(np.float32)
+        peak, whole = float(grid.max()), float(grid.mean())
+        return Prediction(peak, grid, size, {"local": peak - whole, "global": whole}, (pixels, size))
+
+    def nearest(self, features: Any, count: int) -> list[Neighbour]:
+        found = [Neighbour(one.sample.key, float(np.abs(row - features[0]).mean())) for one, row in self._known]
+        return sorted(found, key=lambda neighbour: neighbour.distance)[:count]
 
     def state(self) -> State:
         keys, sha, sizes = self.normal_set

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from ad_desktop.data.samples import Label
+from ad_desktop.data.samples import Label, Sample
 from ad_desktop.jobs import Job, JobRunner
+from ad_desktop.task import Task
+from ad_desktop.ui.flows.updating import Changed, change_normals
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
 from ad_desktop.workflows.fit import FitOptions, fit
 from ad_desktop.workflows.store import load_model, save_model
-from ad_desktop.workflows.update import update
 
 if TYPE_CHECKING:
     from ad_desktop.ui.items import Item
@@ -21,13 +24,21 @@ if TYPE_CHECKING:
     from ad_desktop.workflows.model import FittedModel
 
 
+UPDATING = "Updating the model"
+
+
 class FitFlow(QObject):
-    """One model job at a time. ``started`` carries the job, ``failed`` what went wrong in words."""
+    """One model job at a time. ``started`` carries the job, ``failed`` what went wrong in words.
+
+    ``changed`` carries what became of a change to the normal set, ``saved`` the path and the model
+    that was written there.
+    """
 
     started = Signal(object)
     ended = Signal()
     failed = Signal(str)
-    saved = Signal(Path)
+    changed = Signal(object)
+    saved = Signal(Path, object)
     opened = Signal(Path)
 
     def __init__(
@@ -39,12 +50,14 @@ class FitFlow(QObject):
         self._problems = problems
         self.job: Job | None = None
         self.notes: tuple[str, ...] = ()
+        self._wanted: dict[str, Sample | None] = {}
 
     def fit(self, options: FitOptions) -> Job:
         """Fit on all normal items."""
         samples = [item.sample for item in self._session.labelled(Label.NORMAL)]
+        self._wanted.clear()
         job = self._runner.submit("Fitting", lambda task: fit(samples, options, task))
-        job.succeeded.connect(lambda outcome: self._take(outcome, fitted_here=True))
+        job.succeeded.connect(self._take)
         return self._watch(job, "Fitting")
 
     def changes(self) -> tuple[list[Item], list[str]]:
@@ -60,37 +73,57 @@ class FitFlow(QObject):
         ]  # fmt: skip
         return add, remove
 
-    def update(self) -> Job | None:
+    def update(self) -> None:
         """Bring the model up to date with the labels, without reading the other pictures again."""
-        model = self._session.model
         add, remove = self.changes()
-        if model is None or not (add or remove):
-            return None
-        samples = [item.sample for item in add]
-        fitted_here = self._session.fitted_here
-        job = self._runner.submit("Updating the model", lambda task: update(model, samples, remove, task))
-        job.succeeded.connect(lambda outcome: self._take(outcome, fitted_here))
-        return self._watch(job, "Updating the model")
+        self.change([item.sample for item in add], remove)
+
+    def change(self, add: Sequence[Sample], remove: Sequence[str]) -> None:
+        """Let samples join and leave (by key) the normal set; after the model job that runs, if there is one."""
+        if self._session.model is not None:
+            self._wanted |= {sample.key: sample for sample in add} | dict.fromkeys(remove)
+            self._change_next()
+
+    def _change_next(self) -> None:
+        model = self._session.model
+        if model is None or self.job is not None or not self._wanted:
+            return
+        wanted, self._wanted = self._wanted, {}
+        items = self._session.items.values()
+        seen = {item.key: item.prediction for item in items if item.prediction is not None}
+        job = self._runner.submit(UPDATING, lambda task: change_normals(model, wanted, seen, task))
+        job.succeeded.connect(self._take_change)
+        self._watch(job, UPDATING)
 
     def open(self, path: Path, device: str = "auto") -> Job:
         """Read a model file."""
-        job = self._runner.submit("Opening the model", lambda task: load_model(path, device, task))
+
+        def work(task: Task) -> FittedModel:
+            model = load_model(path, device, task)
+            # The libraries behind the threshold take a moment to load: not on the main thread.
+            _ = model.threshold
+            return model
 
         def take(model: FittedModel) -> None:
             self.notes = ()
+            self._wanted.clear()
             self._session.set_model(model, fitted_here=False)
             self.opened.emit(path)
 
+        job = self._runner.submit("Opening the model", work)
         job.succeeded.connect(take)
         return self._watch(job, f"Opening {path.name}")
 
     def save(self, path: Path) -> Job | None:
-        """Write the model to a file."""
+        """Write the model to a file, as it is after the model job that runs, if there is one."""
+        if self.job is not None:
+            self.job.finished.connect(lambda: self.save(path))
+            return None
         model = self._session.model
         if model is None:
             return None
         job = self._runner.submit("Saving the model", lambda task: save_model(model, path))
-        job.succeeded.connect(lambda _: self.saved.emit(path))
+        job.succeeded.connect(lambda _: self.saved.emit(path, model))
         job.failed.connect(lambda error: self.failed.emit(self._problems.error(f"Saving {path.name}", error)))
         return job
 
@@ -110,10 +143,23 @@ class FitFlow(QObject):
         if self.job is job:
             self.job = None
             self.ended.emit()
+            self._change_next()
 
-    def _take(self, outcome: FitOutcome, fitted_here: bool) -> None:
+    def _take(self, outcome: FitOutcome) -> None:
+        model = replace(outcome.model, fpr=self._session.fpr, borderline_fpr=self._session.borderline_fpr)
+        self._session.set_model(model, fitted_here=True)
+        self._tell(outcome, outcome.notes)
+
+    def _take_change(self, change: Changed | None) -> None:
+        if change is not None:
+            outcome = change.outcome
+            self._session.update_model(outcome.model, change.keys, change.predictions)
+            # A warning that stands already is not worth repeating with every picture.
+            self._tell(outcome, tuple(note for note in outcome.notes if note not in self.notes))
+            self.changed.emit(change)
+
+    def _tell(self, outcome: FitOutcome, notes: Sequence[str]) -> None:
         self.notes = outcome.notes
-        self._session.set_model(outcome.model, fitted_here)
         self._session.set_errors({failure.path: failure.reason for failure in outcome.failures})
         self._problems.failures(outcome.failures)
-        self._problems.notes("Fit", outcome.notes)
+        self._problems.notes("Fit", tuple(notes))

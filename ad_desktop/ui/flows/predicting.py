@@ -27,6 +27,7 @@ class PredictFlow(QObject):
         self._session = session
         self._problems = problems
         self._paused = False
+        self._held = False
         self._generation = 0
         self.job: Job | None = None
         # Several changes in a row (a model, then labels) make one job.
@@ -47,6 +48,16 @@ class PredictFlow(QObject):
         if self.job is not None:
             self.job.cancel()
 
+    def hold(self) -> None:
+        """Leave the detector to a job of the model until ``release``."""
+        self._held = True
+        self.cancel()
+
+    def release(self) -> None:
+        """Go on after ``hold``."""
+        self._held = False
+        self._soon.start()
+
     def missing(self) -> list[Item]:
         """Items that should have a prediction and have none."""
         session = self._session
@@ -64,7 +75,7 @@ class PredictFlow(QObject):
 
     def _start(self) -> None:
         model = self._session.model
-        if model is None or self._paused or self.job is not None:
+        if model is None or self._paused or self._held or self.job is not None:
             return
         items = self.missing()
         if not items:
@@ -104,7 +115,7 @@ class PredictFlow(QObject):
         self._problems.error("Scoring", error)
 
     def _pause(self, generation: int) -> None:
-        if generation == self._generation:
+        if generation == self._generation and not self._held:
             self._paused = True
 
     def _finish(self, items: list[Item]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import Label
 from ad_desktop.jobs import Job
 from ad_desktop.task import Progress
-from ad_desktop.ui.flows.fitting import FitFlow
+from ad_desktop.ui.flows.fitting import UPDATING, FitFlow
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
@@ -17,6 +17,7 @@ from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
 
 _FEWEST = 2
+_PATIENCE_MS = 400
 
 
 class FitPanel(QWidget):
@@ -51,6 +52,9 @@ class FitPanel(QWidget):
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self._cancel)
         self._build()
+        # A change of one picture is done before anybody could read what runs.
+        self._busy_soon = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
+        self._busy_soon.timeout.connect(lambda: self._show_busy(True))
         flow.started.connect(self._start)
         flow.ended.connect(self._end)
         flow.failed.connect(self.error.say)
@@ -120,7 +124,10 @@ class FitPanel(QWidget):
         self.message.setText(job.title)
         self.bar.setRange(0, 0)
         self.left.setText("")
-        self._show_busy(True)
+        if job.title == UPDATING:
+            self._busy_soon.start()
+        else:
+            self._show_busy(True)
         job.progressed.connect(self._progress)
         self._follow()
 
@@ -140,6 +147,7 @@ class FitPanel(QWidget):
         self._flow.cancel()
 
     def _end(self) -> None:
+        self._busy_soon.stop()
         self._show_busy(False)
         self._follow()
 

@@ -1,4 +1,4 @@
-"""Held-out scores of the normal pictures against the checked ones, with the threshold as a line to drag."""
+"""Held-out scores of the normal pictures against the checked ones, with the thresholds as lines to drag."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _SPAN = 4.5
 
 
 class ScoreHistogram(pyqtgraph.PlotWidget):
-    """``threshold_moved`` carries the score under the line while it is dragged."""
+    """``threshold_moved`` and ``accept_moved`` carry the score under the line that is dragged."""
 
     threshold_moved = Signal(float)
+    accept_moved = Signal(float)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, viewBox=pyqtgraph.ViewBox(enableMenu=False, enableMouse=False))
@@ -32,12 +33,20 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         self._bars = [pyqtgraph.BarGraphItem(x=[0], height=[0], width=1) for _ in range(3)]
         for bar in self._bars:
             self.addItem(bar)
+        self.band = pyqtgraph.LinearRegionItem(movable=False, pen=pyqtgraph.mkPen(None))
+        self.band.setZValue(-10)
+        self.addItem(self.band)
+        self.accept_line = pyqtgraph.InfiniteLine(movable=True, angle=90)
+        self.accept_line.setZValue(9)
+        self.accept_line.sigDragged.connect(lambda line: self.accept_moved.emit(float(line.value())))
+        self.addItem(self.accept_line)
         self.line = pyqtgraph.InfiniteLine(movable=True, angle=90)
         self.line.setZValue(10)
         self.line.sigDragged.connect(lambda line: self.threshold_moved.emit(float(line.value())))
         self.addItem(self.line)
+        self._threshold = self._accept = math.nan
         self.setAccessibleName("Histogram of scores")
-        self.setToolTip("Held-out scores of the normal pictures, and scores of the checked ones. Drag the line.")
+        self.setToolTip("Held-out scores of the normal pictures, and scores of the checked ones. Drag the lines.")
         self.setFrameShape(self.Shape.NoFrame)
         self.hideButtons()
         self.setFixedHeight(150)
@@ -53,11 +62,22 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         self._checked = [np.asarray(to_check, np.float64), np.asarray(anomalous, np.float64)]
         self._draw()
 
-    def set_threshold(self, value: float) -> None:
-        """Move the line; emits nothing."""
-        self.line.setVisible(math.isfinite(value))
-        if math.isfinite(value):
-            self.line.setValue(value)
+    @property
+    def dragging(self) -> bool:
+        """Whether a line is being dragged."""
+        return bool(self.line.moving or self.accept_line.moving)
+
+    def set_thresholds(self, threshold: float, accept: float | None, movable: bool = True) -> None:
+        """Move the lines, but not the one that is dragged; ``accept`` opens the band below the threshold, if given."""
+        self._threshold, self._accept = threshold, math.nan if accept is None else accept
+        for line, value in ((self.line, self._threshold), (self.accept_line, self._accept)):
+            line.setVisible(math.isfinite(value))
+            line.setMovable(movable)
+            if math.isfinite(value) and not line.moving:
+                line.setValue(value)
+        self.band.setVisible(self._accept < self._threshold)
+        if self._accept < self._threshold:
+            self.band.setRegion((self._accept, self._threshold))
 
     def _draw(self) -> None:
         scores = np.concatenate([self._normal, *self._checked])
@@ -83,7 +103,8 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         self._bars[2].setOpts(x=x, height=-heights[2], y0=-heights[1], width=width * 0.92)
         span = high - low
         self.setRange(QRectF(low - 0.03 * span, -1.05, 1.06 * span, 2.1), padding=0)
-        self.line.setBounds((low - 0.02 * span, high + 0.02 * span))
+        for line in (self.line, self.accept_line):
+            line.setBounds((low - 0.02 * span, high + 0.02 * span))
 
     def _paint_all(self) -> None:
         colours = self._theme.colours
@@ -96,4 +117,10 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
             bar.setOpts(brush=QColor(colour), pen=pyqtgraph.mkPen(None))
         self.line.setPen(pyqtgraph.mkPen(colours.text, width=2))
         self.line.setHoverPen(pyqtgraph.mkPen(colours.accent, width=3))
-        self.line.setCursor(Qt.CursorShape.SizeHorCursor)
+        band = QColor(colours.warning)
+        band.setAlphaF(0.22)
+        self.band.setBrush(band)
+        self.accept_line.setPen(pyqtgraph.mkPen(colours.warning, width=2, style=Qt.PenStyle.DashLine))
+        self.accept_line.setHoverPen(pyqtgraph.mkPen(colours.warning, width=3))
+        for line in (self.line, self.accept_line):
+            line.setCursor(Qt.CursorShape.SizeHorCursor)

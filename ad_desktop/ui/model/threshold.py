@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Verdict
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.model.histogram import ScoreHistogram
-from ad_desktop.ui.model.rates import rate_for
+from ad_desktop.ui.model.rates import LARGEST, SMALLEST, rate_for
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 
 if TYPE_CHECKING:
     from ad_desktop.scoring.thresholds import Threshold
+
+_BAND_FACTOR = 3
+"""A new band begins at so many times the accepted rate."""
 
 
 class ThresholdPanel(QWidget):
@@ -29,15 +42,14 @@ class ThresholdPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._theme = theme
-        self.rate = QDoubleSpinBox()
-        self.rate.setRange(0.1, 50.0)
-        self.rate.setDecimals(1)
-        self.rate.setSingleStep(0.5)
-        self.rate.setSuffix(" %")
-        self.rate.setValue(100 * session.fpr)
+        self.rate = _rate_box(100 * session.fpr)
         self.rate.setAccessibleName("Accepted false alarms")
         self.rate.setToolTip("The share of good pictures that may be called anomalous. It sets the threshold.")
-        self.rate.setKeyboardTracking(False)
+        self.banded = QCheckBox("Borderline from")
+        self.banded.setToolTip("Scores between the thresholds of the two rates are neither good nor anomalous")
+        self.band_rate = _rate_box(_BAND_FACTOR * 100 * session.fpr)
+        self.band_rate.setAccessibleName("Borderline from")
+        self.band_rate.setToolTip("The share of good pictures that may be borderline or anomalous: larger than above")
         self.value = QLabel("–")
         self.value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.promise = DimLabel(theme)
@@ -46,11 +58,17 @@ class ThresholdPanel(QWidget):
         self.legend = DimLabel(theme)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.flagged = QLabel()
+        self.found = QLabel()
+        self.found.setWordWrap(True)
+        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._build()
         self._soon = QTimer(self, singleShot=True, interval=150)
         self._soon.timeout.connect(self._fill)
         self.rate.valueChanged.connect(lambda percent: session.set_fpr(percent / 100))
+        self.banded.toggled.connect(self._set_band)
+        self.band_rate.valueChanged.connect(self._set_band)
         self.histogram.threshold_moved.connect(self._drag)
+        self.histogram.accept_moved.connect(self._drag_band)
         session.threshold_changed.connect(self._show)
         session.model_changed.connect(self._fill)
         for signal in (session.results_changed, session.labels_changed, session.items_changed):
@@ -64,6 +82,7 @@ class ThresholdPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(8)
         form.addRow("Accepted false alarms", self.rate)
+        form.addRow(self.banded, self.band_rate)
         self.row = QWidget()
         row = QHBoxLayout(self.row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -81,6 +100,7 @@ class ThresholdPanel(QWidget):
         column.addWidget(self.row)
         column.addWidget(self.histogram)
         column.addWidget(self.legend)
+        column.addWidget(self.found)
         column.addWidget(self.promise)
         column.addWidget(self.extrapolated)
 
@@ -89,29 +109,58 @@ class ThresholdPanel(QWidget):
         if model is not None:
             self._session.set_fpr(rate_for(score, model.calibration.scores, model.calibration.groups))
 
+    def _drag_band(self, score: float) -> None:
+        model = self._session.model
+        if model is not None:
+            rate = rate_for(score, model.calibration.scores, model.calibration.groups)
+            self._session.set_borderline(max(rate, self._session.fpr))
+
+    def _set_band(self) -> None:
+        self._session.set_borderline(self.band_rate.value() / 100 if self.banded.isChecked() else None)
+
+    def _show_rates(self) -> None:
+        session = self._session
+        with QSignalBlocker(self.rate), QSignalBlocker(self.banded), QSignalBlocker(self.band_rate):
+            self.rate.setValue(100 * session.fpr)
+            self.banded.setChecked(session.borderline_fpr is not None)
+            self.band_rate.setEnabled(session.borderline_fpr is not None)
+            # Without a band, what would open one keeps its distance to the rate above it.
+            offered = session.borderline_fpr or min(LARGEST, _BAND_FACTOR * session.fpr)
+            self.band_rate.setValue(100 * offered)
+
     def _show(self) -> None:
-        with QSignalBlocker(self.rate):
-            self.rate.setValue(100 * self._session.fpr)
+        self._show_rates()
         threshold = self._session.threshold
         for widget in (self.row, self.histogram, self.legend):
             widget.setVisible(threshold is not None)
         if threshold is None:
+            self.found.hide()
             self.promise.setText("Of the good pictures, at most this share may be called anomalous.")
             self.extrapolated.say("")
             return
-        self.value.setText(format_score(threshold.value))
-        if not self.histogram.line.moving:
-            self.histogram.set_threshold(threshold.value)
+        self._show_thresholds(threshold)
         self.promise.setText(_promise(threshold))
         self.extrapolated.say(_extrapolation(threshold))
         self._count()
 
+    def _show_thresholds(self, threshold: Threshold) -> None:
+        session = self._session
+        accept = None if session.borderline_fpr is None else session.accept_threshold
+        text = format_score(threshold.value)
+        if accept is not None and accept < threshold.value:
+            text = f"{text}, borderline from {format_score(accept)}"
+        self.value.setText(text)
+        movable = threshold.rule != "chi2"
+        self.histogram.set_thresholds(threshold.value, accept, movable)
+
     def _count(self) -> None:
-        items = [
-            item for item in self._session.items.values() if item.label is not Label.NORMAL and item.score is not None
-        ]
-        above = sum(self._session.verdict(item) is Verdict.ANOMALOUS for item in items)
+        session = self._session
+        items = [item for item in session.items.values() if item.label is not Label.NORMAL and item.score is not None]
+        above = sum(session.verdict(item) is Verdict.ANOMALOUS for item in items)
         self.flagged.setText(f"{above:,} of {len(items):,} above" if items else "")
+        known = [session.verdict(item) for item in items if item.label is Label.ANOMALOUS]
+        self.found.setText(_found_text(known))
+        self.found.setVisible(bool(known) and session.threshold is not None)
 
     def _fill(self) -> None:
         session = self._session
@@ -123,16 +172,34 @@ class ThresholdPanel(QWidget):
                 scores[item.label].append(item.score)
         normal = [float(score) for score in session.model.calibration.scores]
         self.histogram.set_scores(normal, scores[Label.TO_CHECK], scores[Label.ANOMALOUS])
-        if session.threshold is not None and not self.histogram.line.moving:
-            self.histogram.set_threshold(session.threshold.value)
+        if session.threshold is not None:
+            self._show_thresholds(session.threshold)
         colours = self._theme.colours
         parts = [(colours.normal, f"▲ normal, held out ({len(normal):,})")]
         if scores[Label.TO_CHECK]:
             parts.append((colours.to_check, f"▼ to check ({len(scores[Label.TO_CHECK]):,})"))
         if scores[Label.ANOMALOUS]:
-            parts.append((colours.anomalous, f"▼ anomalous ({len(scores[Label.ANOMALOUS]):,})"))
+            parts.append((colours.anomalous, f"▼ known anomalous ({len(scores[Label.ANOMALOUS]):,})"))
         self.legend.setText(" &nbsp; ".join(f"<span style='color:{c}'>{text}</span>" for c, text in parts))
         self._count()
+
+
+def _rate_box(percent: float) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(100 * SMALLEST, 100 * LARGEST)
+    box.setDecimals(1)
+    box.setSingleStep(0.5)
+    box.setSuffix(" %")
+    box.setValue(percent)
+    box.setKeyboardTracking(False)
+    return box
+
+
+def _found_text(known: Sequence[Verdict]) -> str:
+    """How many of the known anomalous pictures lie above the threshold."""
+    above, band = known.count(Verdict.ANOMALOUS), known.count(Verdict.BORDERLINE)
+    text = f"Found {above:,} of {len(known):,} known anomalous"
+    return text + (f", {band:,} more borderline." if band else ".")
 
 
 def _promise(threshold: Threshold) -> str:

@@ -69,6 +69,7 @@ class GaussianAD(Detector):
         self._engine: Engine | None = None
         self._weights: Weights | None = None
         self._expected_hash = ""
+        self._fitted_with: dict[str, str | None] = {"engine": None, "device": None}
         self._reset()
 
     def _reset(self) -> None:
@@ -302,9 +303,7 @@ class GaussianAD(Detector):
             "keys": list(self.keys_), "sha256": list(self.sha256_), "sizes": list(self.sizes_),
             "value_range": self.value_range_, "standards": standards,
         }  # fmt: skip
-        return State(
-            tensors, {**meta, "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash}
-        )
+        return State(tensors, {**meta, "weights_sha256": self._weights_sha256(), "fitted_with": self._ran_on()})
 
     @single_threaded
     def restore(self, state: State) -> None:
@@ -315,7 +314,7 @@ class GaussianAD(Detector):
             self.keys_, self.sha256_ = list(meta["keys"]), list(meta["sha256"])
             self.sizes_ = [(int(h), int(w)) for h, w in meta["sizes"]]
             self.value_range_ = tuple(meta["value_range"]) if meta["value_range"] else None
-            self._expected_hash = str(meta["weights_sha256"])
+            self._expected_hash, self._fitted_with = str(meta["weights_sha256"]), dict(meta["fitted_with"])
             pooled, rows = state.tensors["pooled"], state.tensors["rows"]
             shape = (len(self.keys_), 1 + self.params.augmentations, self.layout.pooled)
             if pooled.shape != shape or rows.shape != (len(self.keys_), self.layout.row):
@@ -335,9 +334,8 @@ class GaussianAD(Detector):
         return {
             "backbone": self.backbone.name,
             "levels": list(self.levels),
-            "weights_sha256": self._weights.sha256 if self._weights else self._expected_hash,
-            "engine": self._engine.name if self._engine else None,
-            "device": self._engine.device if self._engine else None,
+            "weights_sha256": self._weights_sha256(),
+            **self._ran_on(),
             "preprocessing": {
                 "resize": [self.side, self.side], "interpolation": "bilinear, antialiased",
                 "value_range": self.value_range_ or [0, 255],
@@ -345,6 +343,13 @@ class GaussianAD(Detector):
             },
             "params": asdict(self.params),
         }  # fmt: skip
+
+    def _weights_sha256(self) -> str:
+        return self._weights.sha256 if self._weights else self._expected_hash
+
+    def _ran_on(self) -> dict[str, str | None]:
+        """What runs the network; before it is loaded, what did when the model was saved."""
+        return {"engine": self._engine.name, "device": self._engine.device} if self._engine else self._fitted_with
 
 
 class Place(NamedTuple):

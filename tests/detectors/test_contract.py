@@ -45,6 +45,12 @@ def normal(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    """Enough for what a method leaves out where there are few."""
+    return normal_pictures(tmp_path_factory.mktemp("many"), 34)
+
+
+@pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     """Pictures to check: of several sizes, grey and coloured, some with defects."""
     folder = tmp_path_factory.mktemp("new")
@@ -82,10 +88,10 @@ def assert_same_model(
 
 
 def test_a_restored_state_predicts_the_same_to_the_last_bit(
-    kind: type[Detector], normal: list[Sample], new: list[Sample]
+    kind: type[Detector], many: list[Sample], new: list[Sample]
 ) -> None:
     detector = small(kind)
-    held_out = fit(detector, normal)
+    held_out = fit(detector, many)
     expected = predict(detector, new)
     twin = restored(detector)
     assert twin.normal_set == detector.normal_set
@@ -95,10 +101,10 @@ def test_a_restored_state_predicts_the_same_to_the_last_bit(
 
 
 def test_a_saved_model_predicts_the_same_to_the_last_bit(
-    kind: type[Detector], normal: list[Sample], new: list[Sample], tmp_path: Path
+    kind: type[Detector], many: list[Sample], new: list[Sample], tmp_path: Path
 ) -> None:
     detector = small(kind)
-    held_out = fit(detector, normal[:10])
+    held_out = fit(detector, many[:32])
     expected = predict(detector, new)
     path = tmp_path / "modèle.adm"
     save_model(model_of(detector, held_out), path)
@@ -107,7 +113,7 @@ def test_a_saved_model_predicts_the_same_to_the_last_bit(
     assert np.array_equal(loaded.calibration.scores, held_out.scores)
     assert_identical(predict(loaded.detector, new), expected)
     # Once more after a change, over the very file that was opened.
-    held_out = update(loaded.detector, normal[10:], normal[:2])
+    held_out = update(loaded.detector, many[32:], many[:2])
     expected = predict(loaded.detector, new)
     save_model(model_of(loaded.detector, held_out), path)
     assert_identical(predict(load_model(path, "cpu").detector, new), expected)
@@ -165,14 +171,14 @@ def test_the_map_is_highest_where_the_defect_is(kind: type[Detector], tmp_path: 
 
 
 def test_a_picture_scores_the_same_alone_and_in_a_batch(
-    kind: type[Detector], normal: list[Sample], new: list[Sample]
+    kind: type[Detector], many: list[Sample], new: list[Sample]
 ) -> None:
     detector = small(kind)
-    fit(detector, normal)
-    together = predict(detector, [*new, *normal])
-    alone = [predict(detector, [sample])[0] for sample in [*new, *normal]]
+    fit(detector, many)
+    together = predict(detector, [*new, *many])
+    alone = [predict(detector, [sample])[0] for sample in [*new, *many]]
     assert_identical(alone, together)
-    assert_identical(predict(detector, [*normal, *new][::-1])[::-1], [*together[len(new) :], *together[: len(new)]])
+    assert_identical(predict(detector, [*many, *new][::-1])[::-1], [*together[len(new) :], *together[: len(new)]])
 
 
 class TestUpdate:
@@ -270,13 +276,25 @@ class TestUpdate:
         changed = update(detector, normal[4:6], normal[:1])
         assert_same_model((detector, changed), (refit, fit(refit, normal[1:6])), new)
 
+    def test_what_remains_may_not_be_identical(
+        self, kind: type[Detector], normal: list[Sample], new: list[Sample], tmp_path: Path
+    ) -> None:
+        copies = [Sample(save(tmp_path / f"copy{i}.png", textured(3, 64))) for i in range(4)]
+        detector = small(kind)
+        fit(detector, [*copies, normal[0], normal[1]])
+        expected = predict(detector, new)
+        with pytest.raises(UserError, match="look identical"):
+            update(detector, remove=normal[:2])
+        assert_identical(predict(detector, new), expected)
+
     def test_a_state_does_not_follow_the_detector_it_was_taken_from(
         self, kind: type[Detector], normal: list[Sample], new: list[Sample]
     ) -> None:
         detector = small(kind)
         fit(detector, normal[:8])
         expected, state = predict(detector, new), detector.state()
-        update(detector, normal[8:], normal[:2])
+        update(detector, normal[8:11])
+        update(detector, normal[11:], normal[:2])
         after = predict(detector, new)
         first, second = (kind(detector.params, "cpu") for _ in range(2))
         first.restore(state)
@@ -294,11 +312,11 @@ class TestUpdate:
 
 class TestRescore:
     def test_features_give_the_same_prediction(
-        self, kind: type[Detector], normal: list[Sample], new: list[Sample]
+        self, kind: type[Detector], many: list[Sample], new: list[Sample]
     ) -> None:
         detector = small(kind)
-        fit(detector, normal)
-        seen = predict(detector, [*new, *normal, *new])
+        fit(detector, many)
+        seen = predict(detector, [*new, *many, *new])
         again = detector.rescore([prediction.features for prediction in seen])
         if again is None:
             pytest.skip("this detector does not rescore")

@@ -41,6 +41,8 @@ class Colours:
     notice: str
     contour: str = "#ffffff"
     truth: str = "#35e0ff"
+    examine: str = "#8be36a"
+    ignore: str = "#ffb347"
 
     def label(self, label: Label) -> str:
         """The colour of a label."""

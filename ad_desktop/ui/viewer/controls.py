@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QToolBar, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSlider, QWidget
 
 from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
 from ad_desktop.ui.viewer.paint import Mode
 
 COLOUR_MAPS = ("inferno", "magma", "viridis", "turbo")
 
 
-class ViewerControls(QToolBar):
+class ViewerControls(QFrame):
     """Emits ``changed`` when the map is to be painted otherwise; remembers its state in the settings."""
 
     changed = Signal()
 
     def __init__(self, icons: Icons, settings: QSettings, parent: QWidget | None = None) -> None:
-        super().__init__("Viewer", parent)
+        super().__init__(parent)
+        self.setObjectName("foot")
         self._settings = settings
         self.mode = QComboBox()
         self.mode.addItems([mode.value for mode in Mode])
@@ -32,13 +34,17 @@ class ViewerControls(QToolBar):
         self.opacity.setRange(5, 100)
         self.opacity.setAccessibleName("Opacity")
         self.opacity.setToolTip("Opacity of the anomaly map")
-        self.opacity.setMinimumWidth(50)
-        self.opacity.setMaximumWidth(130)
-        self.opacity.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.opacity.setFixedWidth(90)
         self.contour = self._toggle(icons, "Threshold contour", "vector-polyline", "T",
                                     "Outline what lies above the threshold")  # fmt: skip
         self.truth = self._toggle(icons, "Known defect outline", "shape-polygon-plus", "K",
                                   "Outline the known defect where the data set has a mask")  # fmt: skip
+        self.split = self._toggle(icons, "Side by side", "compare", "S",
+                                  "Show the original beside the overlay", on=False)  # fmt: skip
+        self.regions = self._toggle(icons, "List of regions", "format-list-numbered", "L",
+                                    "Number and list the regions above the threshold")  # fmt: skip
+        self.roi = self._toggle(icons, "Region of interest", "select-drag", "R",
+                                "Draw where to look, and what to ignore", on=False)  # fmt: skip
         self.fit = self._action(icons, "Fit to window", "fit-to-page-outline", ["F", "0"])
         self.actual = self._action(icons, "Actual size", "numeric-1-box-outline", ["1"])
         self.previous = self._action(icons, "Previous picture", "chevron-left", ["Left"])
@@ -51,6 +57,8 @@ class ViewerControls(QToolBar):
         self.opacity.valueChanged.connect(self._change)
         self.contour.toggled.connect(self._change)
         self.truth.toggled.connect(self._change)
+        self.split.toggled.connect(self._change)
+        self.regions.toggled.connect(self._change)
 
     @property
     def chosen_mode(self) -> Mode:
@@ -69,28 +77,25 @@ class ViewerControls(QToolBar):
 
     def actions_of_view(self) -> list[QAction]:
         """Actions for menus and for the keys of other widgets."""
-        return [self.previous, self.next, self.fit, self.actual, self.contour, self.truth]
+        return [
+            self.previous, self.next, self.fit, self.actual, self.contour, self.truth, self.split, self.regions,
+            self.roi,
+        ]  # fmt: skip
 
     def set_zoom(self, zoom: float) -> None:
         """Show the zoom."""
         self.zoom.setText(f"{100 * zoom:.0f} %")
 
     def _build(self) -> None:
-        self.setMovable(False)
-        self.addWidget(self.mode)
-        self.addWidget(self.colour_map)
-        self.addWidget(self.opacity)
-        self.addAction(self.contour)
-        self.addAction(self.truth)
-        space = QWidget()
-        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.addWidget(space)
+        flow = FlowLayout(self, push_last=True)
+        flow.setContentsMargins(8, 4, 8, 4)
+        flow.addWidget(group([self.mode, self.colour_map, self.opacity]))
+        toggles = (self.contour, self.truth, self.split, self.regions, self.roi)
+        flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
         self.zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("1000 %") + 4)
         self.zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.zoom.setContentsMargins(0, 0, 6, 0)
-        self.addWidget(self.zoom)
-        self.addAction(self.fit)
-        self.addAction(self.actual)
+        self.zoom.setContentsMargins(0, 0, 4, 0)
+        flow.addWidget(group([self.zoom, button_of(self.fit), button_of(self.actual)], spacing=2))
 
     def _action(self, icons: Icons, text: str, icon: str, keys: list[str], tip: str = "") -> QAction:
         action = QAction(text, self)
@@ -100,10 +105,10 @@ class ViewerControls(QToolBar):
         icons.bind(action, icon)
         return action
 
-    def _toggle(self, icons: Icons, text: str, icon: str, key: str, tip: str) -> QAction:
+    def _toggle(self, icons: Icons, text: str, icon: str, key: str, tip: str, on: bool = True) -> QAction:
         action = self._action(icons, text, icon, [key], tip)
         action.setCheckable(True)
-        action.setChecked(True)
+        action.setChecked(on)
         return action
 
     def _change(self) -> None:
@@ -112,6 +117,8 @@ class ViewerControls(QToolBar):
         self._settings.setValue("viewer/opacity", self.opacity.value())
         self._settings.setValue("viewer/contour", self.contour.isChecked())
         self._settings.setValue("viewer/truth", self.truth.isChecked())
+        self._settings.setValue("viewer/split", self.split.isChecked())
+        self._settings.setValue("viewer/regions", self.regions.isChecked())
         self.changed.emit()
 
     def _restore(self) -> None:
@@ -120,3 +127,5 @@ class ViewerControls(QToolBar):
         self.opacity.setValue(int(str(self._settings.value("viewer/opacity", 60))))
         self.contour.setChecked(self._settings.value("viewer/contour", True, type=bool) is True)
         self.truth.setChecked(self._settings.value("viewer/truth", True, type=bool) is True)
+        self.split.setChecked(self._settings.value("viewer/split", False, type=bool) is True)
+        self.regions.setChecked(self._settings.value("viewer/regions", True, type=bool) is True)

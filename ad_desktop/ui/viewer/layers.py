@@ -46,21 +46,24 @@ class MapLayer(pyqtgraph.GraphicsObject):
     def __init__(self) -> None:
         super().__init__()
         self._overlay: Overlay | None = None
+        self._array: NDArray[np.uint8] | None = None
         self._codes: QImage | None = None
         self._image: QImage | None = None
         self._table: list[int] = [0] * 256
 
-    def set_overlay(self, overlay: Overlay | None) -> None:
-        """Show another map."""
+    def set_overlay(self, overlay: Overlay | None, codes: NDArray[np.uint8] | None = None) -> None:
+        """Show another map; ``codes`` in place of its own."""
+        array = None if overlay is None else overlay.codes if codes is None else codes
+        if overlay is self._overlay and array is self._array:
+            return
         self.prepareGeometryChange()
         self._overlay = overlay
+        self._array = array
         self._codes = None
-        if overlay is not None:
-            height, width = overlay.codes.shape
-            # The image borrows the array's memory; the overlay is kept as long as the image.
-            self._codes = QImage(
-                overlay.codes.data, width, height, overlay.codes.strides[0], QImage.Format.Format_Indexed8
-            )
+        if array is not None:
+            height, width = array.shape
+            # The image borrows the array's memory; the array is kept as long as the image.
+            self._codes = QImage(array.data, width, height, array.strides[0], QImage.Format.Format_Indexed8)
         self._colour()
 
     def set_table(self, table: list[int]) -> None:

@@ -73,7 +73,8 @@ class Scale:
 class Overlay:
     """An anomaly map ready to be painted: ``codes`` uint8 and ``values`` float32, both at most 1024 pixels a side.
 
-    ``size`` is that of the picture it covers, ``scale`` what the codes stand for.
+    ``size`` is that of the picture it covers, ``scale`` what the codes stand for. ``examined`` is false
+    where the model did not look (None: it looked everywhere).
     """
 
     key: str
@@ -81,11 +82,12 @@ class Overlay:
     size: tuple[int, int]
     codes: NDArray[np.uint8]
     values: NDArray[np.float32]
+    examined: NDArray[np.bool_] | None = None
 
-    def contour(self, level: float) -> NDArray[np.float32]:
-        """Line segments along ``level`` in picture coordinates, (2k, 2) x, y."""
-        step = max(1, -(-max(self.values.shape) // _CONTOUR_EDGE))
-        values = self.values[::step, ::step]
+    def outline(self, values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+        """Line segments along ``level`` of ``values`` (as large as its own) in picture coordinates, (2k, 2) x, y."""
+        step = max(1, -(-max(values.shape) // _CONTOUR_EDGE))
+        values = values[::step, ::step]
         return _to_picture(segments(values, level), values.shape, self.size)
 
 
@@ -104,10 +106,18 @@ def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
     step = max(1.0, max(height, width) / OVERLAY_EDGE)
     small = (max(1, round(height / step)), max(1, round(width / step)))
     values = np.ascontiguousarray(upsample(prediction.grid, small, prediction.smoothing), dtype=np.float32)
+    mask = prediction.examined() if prediction.examined else None
+    examined = None if mask is None else _reduced(np.asarray(mask, bool), small)
+    if examined is not None:
+        # As in the map itself: 0 where nothing was examined.
+        values = np.where(examined, values, np.float32(0))
     # A strong defect gets its own top, or all around it would be painted as strong as itself.
     farthest = scale.low + _STRETCH * (scale.high - scale.low)
     scale = Scale(scale.low, min(max(scale.high, float(values.max())), farthest))
-    return Overlay(key, scale, (height, width), scale.codes(values), values)
+    codes = scale.codes(values)
+    if examined is not None:
+        codes[~examined] = 0
+    return Overlay(key, scale, (height, width), codes, values, examined)
 
 
 def to_qimage(display: NDArray[np.uint8]) -> QImage:
@@ -118,6 +128,14 @@ def to_qimage(display: NDArray[np.uint8]) -> QImage:
     form = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
     image = QImage(display.data, width, height, display.strides[0], form)
     return image.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def _reduced(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask's values at the middles of a smaller grid's cells."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * full / n).astype(np.intp) for n, full in zip(size, mask.shape, strict=True)
+    )
+    return np.asarray(mask[rows][:, columns])
 
 
 def _pyramid(image: QImage) -> tuple[QImage, ...]:

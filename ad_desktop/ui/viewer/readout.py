@@ -12,9 +12,12 @@ def describe_point(x: int, y: int, shown: Shown, overlay: Overlay | None, map_th
     if overlay is not None:
         rows, columns = overlay.values.shape
         height, width = overlay.size
-        value = overlay.values[min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)]
+        cell = min(y * rows // height, rows - 1), min(x * columns // width, columns - 1)
+        value = overlay.values[cell]
         text = f"map {format_score(float(value))}"
-        if map_threshold is not None:
+        if overlay.examined is not None and not overlay.examined[cell]:
+            text = "not examined"
+        elif map_threshold is not None:
             text += f" ({'above' if value > map_threshold else 'below'} {format_score(map_threshold)})"
         parts.append(text)
     return "   ·   ".join(parts)

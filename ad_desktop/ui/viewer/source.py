@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -13,10 +12,11 @@ from ad_desktop.detectors.base import Prediction
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.task import Task
 from ad_desktop.ui.items import Item
+from ad_desktop.ui.viewer.findings import Findings, find
 from ad_desktop.ui.viewer.pictures import Overlay, Scale, Shown, make_overlay, make_shown
 
-_MEMORY = 400 * 2**20
-_LEAST_KEPT = 4
+_MEMORY = 448 * 2**20
+"""How much decoded pictures may take together; the current one and the next stay in any case."""
 _OVERLAYS_KEPT = 12
 
 
@@ -26,53 +26,104 @@ class PictureSource(QObject):
     picture_ready = Signal(object)
     picture_failed = Signal(str, object)
     overlay_ready = Signal(object)
-    contour_ready = Signal(str, object)
+    findings_ready = Signal(object)
 
     def __init__(self, runner: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runner = runner
+        self._current = ""
         self._pictures: OrderedDict[str, Shown] = OrderedDict()
         self._overlays: OrderedDict[str, tuple[Prediction, Scale, Overlay]] = OrderedDict()
         self._jobs: dict[tuple[str, str], Job] = {}
+        self._orders: dict[str, tuple[Prediction, Scale]] = {}
 
     def request(self, item: Item, neighbours: Sequence[Item] = ()) -> None:
-        """Bring a picture, then its neighbours; what is on the way for others is dropped."""
-        wanted = {item.key} | {other.key for other in neighbours}
-        for (kind, key), job in list(self._jobs.items()):
-            if kind == "picture" and key not in wanted:
-                job.cancel()
+        """Bring a picture; work that nobody waits for any more, for it or its neighbours, is dropped."""
+        self._current = item.key
+        self._drop({item.key} | {other.key for other in neighbours})
         if item.key in self._pictures:
             self._pictures.move_to_end(item.key)
             self.picture_ready.emit(self._pictures[item.key])
         else:
             self._load(item)
-        for other in neighbours:
-            if other.key not in self._pictures and not other.error:
-                self._load(other)
+
+    def prepare(self, items: Sequence[Item], scale: Scale | None) -> None:
+        """Fetch pictures ahead, the first of them first, as far as there is room, and their maps."""
+        ahead = [item for item in items if not item.error][: self._room()]
+        self._drop({self._current} | {item.key for item in ahead})
+        for item in reversed(ahead):
+            if item.key in self._pictures:
+                self._pictures.move_to_end(item.key)
+        for item in ahead:
+            if item.key not in self._pictures:
+                self._load(item)
+        if scale is None:
+            return
+        for item in ahead:
+            if self._known_overlay(item, scale) is None:
+                self._make_overlay(item, scale)
+
+    def _drop(self, wanted: set[str]) -> None:
+        for (kind, key), job in list(self._jobs.items()):
+            if kind in ("picture", "overlay") and key not in wanted:
+                job.cancel()
+
+    def _room(self) -> int:
+        """How many pictures beside the current one fit, going by the largest of those at hand."""
+        largest = max((shown.nbytes for shown in self._pictures.values()), default=0)
+        return len(self._pictures) + 8 if not largest else max(1, _MEMORY // largest - 1)
 
     def request_overlay(self, item: Item, scale: Scale) -> None:
         """Bring the map of an item's prediction in a scale."""
-        prediction = item.prediction
+        overlay = self._known_overlay(item, scale)
+        if overlay is not None:
+            self._overlays.move_to_end(item.key)
+            self.overlay_ready.emit(overlay)
+        else:
+            self._make_overlay(item, scale)
+
+    def request_findings(self, overlay: Overlay, level: float, min_region: int) -> None:
+        """Bring the regions above a level and their outline; earlier orders are dropped."""
+        for (kind, _), job in list(self._jobs.items()):
+            if kind == "findings":
+                job.cancel()
+        job = self._start(("findings", overlay.key), lambda task: find(overlay, level, min_region))
+
+        def tell(found: Findings) -> None:
+            if not job.task.cancelled:
+                self.findings_ready.emit(found)
+
+        job.succeeded.connect(tell)
+
+    def _known_overlay(self, item: Item, scale: Scale) -> Overlay | None:
+        known = self._overlays.get(item.key)
+        if known is None or known[0] is not item.prediction or known[1] != scale:
+            return None
+        return known[2]
+
+    def _make_overlay(self, item: Item, scale: Scale) -> None:
+        prediction, key = item.prediction, item.key
+        place = ("overlay", key)
+        under_way = self._jobs.get(place)
         if prediction is None:
             return
-        known = self._overlays.get(item.key)
-        if known is not None and known[0] is prediction and known[1] == scale:
-            self._overlays.move_to_end(item.key)
-            self.overlay_ready.emit(known[2])
-            return
+        if under_way is not None and not under_way.task.cancelled:
+            ordered, in_scale = self._orders[key]
+            if ordered is prediction and in_scale == scale:
+                return
+        self._orders[key] = (prediction, scale)
 
         def keep(overlay: Overlay) -> None:
-            self._overlays[item.key] = (prediction, scale, overlay)
+            if self._jobs.get(place) is not job:
+                return  # a newer prediction or scale is on its way
+            self._overlays[key] = (prediction, scale, overlay)
+            self._overlays.move_to_end(key)
             while len(self._overlays) > _OVERLAYS_KEPT:
                 self._overlays.popitem(last=False)
             self.overlay_ready.emit(overlay)
 
-        self._replace("overlay", item.key, lambda task: make_overlay(item.key, prediction, scale), keep)
-
-    def request_contour(self, overlay: Overlay, level: float) -> None:
-        """Bring the outline of what lies above a level."""
-        answer = partial(self.contour_ready.emit, overlay.key)
-        self._replace("contour", overlay.key, lambda task: overlay.contour(level), answer)
+        job = self._start(place, lambda task: make_overlay(key, prediction, scale))
+        job.succeeded.connect(keep)
 
     def forget(self, key: str) -> None:
         """Read a picture again when it is asked for next."""
@@ -89,25 +140,14 @@ class PictureSource(QObject):
 
     def _keep(self, shown: Shown) -> None:
         self._pictures[shown.key] = shown
-        self._pictures.move_to_end(shown.key)
+        if shown.key != self._current and self._current in self._pictures:
+            self._pictures.move_to_end(self._current)
         total = sum(kept.nbytes for kept in self._pictures.values())
-        while total > _MEMORY and len(self._pictures) > _LEAST_KEPT:
-            _, dropped = self._pictures.popitem(last=False)
-            total -= dropped.nbytes
+        for key in [key for key in self._pictures if key not in (self._current, shown.key)]:
+            if total <= _MEMORY:
+                break
+            total -= self._pictures.pop(key).nbytes
         self.picture_ready.emit(shown)
-
-    def _replace(self, kind: str, key: str, work: Callable[[Task], Any], answer: Callable[[Any], None]) -> None:
-        """Start work that makes earlier work of its kind pointless."""
-        for (other, _), job in list(self._jobs.items()):
-            if other == kind:
-                job.cancel()
-        job = self._start((kind, key), work)
-
-        def deliver(value: Any) -> None:
-            if not job.task.cancelled:
-                answer(value)
-
-        job.succeeded.connect(deliver)
 
     def _start(self, place: tuple[str, str], work: Callable[[Task], Any]) -> Job:
         job = self._runner.submit("Viewer", work, LaneName.VIEWER, quiet=True)
@@ -118,3 +158,5 @@ class PictureSource(QObject):
     def _end(self, place: tuple[str, str], job: Job) -> None:
         if self._jobs.get(place) is job:
             del self._jobs[place]
+            if place[0] == "overlay":
+                self._orders.pop(place[1], None)

@@ -1,27 +1,33 @@
-"""The centre of the window: header, canvas, controls; or what to do when nothing is open."""
+"""The centre of the window: header, picture, regions, controls; or what to do when nothing is open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QUndoStack
+from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ad_desktop.jobs import JobRunner
+from ad_desktop.scoring.regions import Region
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import describe_error
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
-from ad_desktop.ui.viewer.canvas import Canvas
 from ad_desktop.ui.viewer.controls import ViewerControls
 from ad_desktop.ui.viewer.empty import EmptyState
+from ad_desktop.ui.viewer.findings import Findings
 from ad_desktop.ui.viewer.header import ViewerHeader
+from ad_desktop.ui.viewer.marks import box_of
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Overlay, Scale, Shown
 from ad_desktop.ui.viewer.readout import describe_point
+from ad_desktop.ui.viewer.regions import RegionsPanel
+from ad_desktop.ui.viewer.roi_bar import RegionNote, RoiBar
+from ad_desktop.ui.viewer.roi_editor import NO_SIZE, RoiEditor
 from ad_desktop.ui.viewer.source import PictureSource
+from ad_desktop.ui.viewer.stage import Stage
 
 
 class Viewer(QWidget):
@@ -40,22 +46,31 @@ class Viewer(QWidget):
         icons: Icons,
         theme: Theme,
         settings: QSettings,
+        undo: QUndoStack,
         neighbours: Callable[[], list[Item]],
         add_folder: QAction,
         open_sample: QAction,
+        fit: QAction,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
+        self._settings = settings
         self._neighbours = neighbours
         self._shown: Shown | None = None
         self._overlay: Overlay | None = None
         self._scale: Scale | None = None
+        self._found: Findings | None = None
         self._bare = False
         self.source = PictureSource(runner, self)
-        self.canvas = Canvas(theme)
+        self.editor = RoiEditor(session, undo, self)
+        self.stage = Stage(theme, self.editor)
+        self.canvas = self.stage.main
         self.controls = ViewerControls(icons, settings)
         self.header = ViewerHeader(session, theme, [self.controls.previous, self.controls.next])
+        self.roi_bar = RoiBar(session, self.editor, icons)
+        self.region_note = RegionNote(session, self.editor, icons, theme, fit)
+        self.regions = RegionsPanel(session, icons, self.controls.regions)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -63,21 +78,28 @@ class Viewer(QWidget):
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.empty = EmptyState(icons, theme, add_folder, open_sample)
         self._build()
-        self._contour_delay = QTimer(self, singleShot=True, interval=60)
-        self._contour_delay.timeout.connect(self._request_contour)
+        self._find_delay = QTimer(self, singleShot=True, interval=60)
+        self._find_delay.timeout.connect(self._request_findings)
         self._connect(session)
+        self._connect_modes()
 
     def _build(self) -> None:
         self.inner = QStackedWidget()
-        self.inner.addWidget(self.canvas)
+        self.inner.addWidget(self.stage)
         self.inner.addWidget(self.message)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.inner)
+        self.splitter.addWidget(self.regions)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(3)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.inner, 1)
-        column.addWidget(self.controls)
+        for part in (self.header, self.roi_bar, self.region_note, self.splitter, self.controls):
+            column.addWidget(part, int(part is self.splitter))
         self.pages = QStackedWidget()
         self.pages.addWidget(self.empty)
         self.pages.addWidget(page)
@@ -85,25 +107,44 @@ class Viewer(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
         self.addActions(self.controls.actions_of_view())
+        self.addActions(self.roi_bar.actions_of_mode())
+        self.roi_bar.hide()
 
     def _connect(self, session: Session) -> None:
         session.current_changed.connect(self._show_current)
         session.results_changed.connect(self._follow_results)
         session.model_changed.connect(self._forget_scale)
         session.threshold_changed.connect(self._paint_map)
-        session.threshold_changed.connect(self._contour_delay.start)
+        session.threshold_changed.connect(self._find_delay.start)
+        session.min_region_changed.connect(self._find_delay.start)
         session.items_changed.connect(self._choose_page)
         self.source.picture_ready.connect(self._take_picture)
         self.source.picture_failed.connect(self._fail)
         self.source.overlay_ready.connect(self._take_overlay)
-        self.source.contour_ready.connect(self._take_contour)
+        self.source.findings_ready.connect(self._take_findings)
         self.controls.changed.connect(self._paint_map)
-        self.controls.changed.connect(self._contour_delay.start)
         self.controls.fit.triggered.connect(self.canvas.fit)
         self.controls.actual.triggered.connect(self.canvas.actual_size)
         self.canvas.zoomed.connect(self.controls.set_zoom)
-        self.canvas.bare.connect(self.set_bare)
-        self.canvas.hovered.connect(self._read_out)
+        self.stage.bare.connect(self.set_bare)
+        self.stage.hovered.connect(self._read_out)
+        self.regions.chosen.connect(self._choose_region)
+        self.regions.jumped.connect(self._jump)
+
+    def _connect_modes(self) -> None:
+        controls = self.controls
+        controls.split.toggled.connect(self.stage.set_split)
+        controls.regions.toggled.connect(self._follow_model)
+        controls.roi.toggled.connect(self._edit_region)
+        self.editor.left.connect(lambda: controls.roi.setChecked(False))
+        self.roi_bar.closed.connect(lambda: controls.roi.setChecked(False))
+        self._session.model_changed.connect(self._follow_model)
+        self.stage.set_split(controls.split.isChecked())
+        state = self._settings.value("viewer/splitter")
+        if state is not None:
+            self.splitter.restoreState(state)
+        self.splitter.splitterMoved.connect(self._keep_splitter)
+        self._follow_model()
 
     def set_bare(self, bare: bool) -> None:
         """Hide everything over the picture, as long as a key is held."""
@@ -112,13 +153,14 @@ class Viewer(QWidget):
 
     def _choose_page(self) -> None:
         self.pages.setCurrentIndex(1 if self._session.items and self._session.current is not None else 0)
+        self.controls.roi.setEnabled(self.pages.currentIndex() == 1)
 
     def _show_current(self, item: Item | None) -> None:
         self._choose_page()
         self._set_overlay(None)
         if item is None:
-            self._shown = None
-            self.canvas.set_picture(None)
+            self._set_shown(None)
+            self.controls.roi.setChecked(False)
             return
         self.source.request(item, self._neighbours())
         self._follow_results()
@@ -151,18 +193,26 @@ class Viewer(QWidget):
         current = self._session.current
         if current is None or shown.key != current.key:
             return
-        self.inner.setCurrentWidget(self.canvas)
+        self.inner.setCurrentWidget(self.stage)
         if shown is not self._shown:
-            self._shown = shown
-            self.canvas.set_picture(shown)
+            self._set_shown(shown)
             self.controls.set_zoom(self.canvas.zoom)
         self.controls.truth.setEnabled(shown.truth is not None)
+        self.source.prepare(self._neighbours(), self._scale)
+
+    def _set_shown(self, shown: Shown | None) -> None:
+        self._shown = shown
+        current = self._session.current
+        self.stage.set_picture(shown)
+        if shown is None or current is None:
+            self.editor.set_picture(None, NO_SIZE)
+        else:
+            self.editor.set_picture(current.sample.path, shown.size)
 
     def _fail(self, key: str, error: Exception) -> None:
         current = self._session.current
         if current is not None and key == current.key:
-            self._shown = None
-            self.canvas.set_picture(None)
+            self._set_shown(None)
             self.message.setText(f"{current.name} cannot be shown.\n\n{describe_error(error)}")
             self.inner.setCurrentWidget(self.message)
 
@@ -170,7 +220,7 @@ class Viewer(QWidget):
         if overlay is not self._overlay or overlay is None:
             self._overlay = overlay
             self.canvas.map.set_overlay(overlay)
-            self.canvas.contour.set_segments(None)
+            self._show_findings(None)
 
     def _take_overlay(self, overlay: Overlay) -> None:
         current = self._session.current
@@ -178,28 +228,63 @@ class Viewer(QWidget):
             return
         self._set_overlay(overlay)
         self._paint_map()
-        self._request_contour()
+        self._request_findings()
 
-    def _take_contour(self, key: str, points: object) -> None:
-        if self._overlay is not None and key == self._overlay.key:
-            self.canvas.contour.set_segments(points)  # type: ignore[arg-type]
-
-    def _request_contour(self) -> None:
+    def _request_findings(self) -> None:
         level = self._session.map_threshold
-        if self._overlay is not None and level is not None and self.controls.contour.isChecked():
-            self.source.request_contour(self._overlay, level)
+        if self._overlay is not None and level is not None:
+            self.source.request_findings(self._overlay, level, self._session.min_region)
+
+    def _take_findings(self, found: Findings) -> None:
+        if found.overlay is self._overlay:
+            self._show_findings(found)
+
+    def _show_findings(self, found: Findings | None) -> None:
+        self._found = found
+        self.canvas.contour.set_segments(None if found is None else found.outline)
+        self.canvas.regions.set_regions(
+            () if found is None else found.regions, (0, 0) if found is None else found.overlay.size
+        )
+        self.regions.show_findings(found)
+        self._paint_map()
+
+    def _choose_region(self, region: Region | None) -> None:
+        self.canvas.regions.set_chosen(None if region is None else region.label)
+
+    def _jump(self, region: Region) -> None:
+        self.canvas.frame(box_of(region))
+
+    def _follow_model(self) -> None:
+        """The list of regions stands there once there is a model that can find any."""
+        listed = self.controls.regions.isChecked() and self._session.model is not None
+        self.regions.setVisible(listed)
+        self._paint_map()
+
+    def _edit_region(self, on: bool) -> None:
+        self.roi_bar.setVisible(on)
+        self.editor.set_active(on)
+        if on:
+            self.canvas.setFocus()
+
+    def _keep_splitter(self) -> None:
+        self._settings.setValue("viewer/splitter", self.splitter.saveState())
 
     def _paint_map(self) -> None:
-        controls = self.controls
-        painted = not self._bare and controls.chosen_mode is not Mode.OFF
-        self.canvas.map.setVisible(painted)
-        self.canvas.contour.setVisible(not self._bare and controls.contour.isChecked())
-        self.canvas.truth.setVisible(not self._bare and controls.truth.isChecked())
+        controls, canvas = self.controls, self.canvas
+        canvas.map.setVisible(not self._bare and controls.chosen_mode is not Mode.OFF)
+        canvas.contour.setVisible(not self._bare and controls.contour.isChecked())
+        canvas.truth.setVisible(not self._bare and controls.truth.isChecked())
+        canvas.regions.setVisible(not self._bare and controls.regions.isChecked())
+        for view in (canvas, self.stage.original):
+            view.veil.setVisible(not self._bare)
         if self._overlay is not None:
             level = self._session.map_threshold
             code = 128 if level is None else self._overlay.scale.code(level)
             table = colour_table(controls.chosen_colours, controls.chosen_mode, controls.chosen_opacity, code)
-            self.canvas.map.set_table(table)
+            # What is too small to count is not painted where only what counts is painted.
+            above = controls.chosen_mode is Mode.ABOVE
+            canvas.map.set_overlay(self._overlay, self._found.codes if above and self._found else None)
+            canvas.map.set_table(table)
 
     def _read_out(self, place: tuple[int, int] | None) -> None:
         text = ""

@@ -1,0 +1,172 @@
+"""Graphics items: what is not examined, and the shapes that say so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pyqtgraph
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from ad_desktop.data.roi import Purpose, Shape
+from ad_desktop.ui.viewer.roi_editor import RoiEditor, Tool
+from ad_desktop.ui.viewer.roi_shapes import absolute, corners, shape_path
+
+_EDGE = 1024
+_PERIOD, _LINE = 14, 2
+_VEIL, _HATCH = 0x8C0A0C10, 0x96707478
+"""Premultiplied ``0xAARRGGBB`` of the veil and of its hatching."""
+
+
+class VeilLayer(pyqtgraph.GraphicsObject):
+    """Darkens and hatches what is not examined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._image: QImage | None = None
+        self._pixels: NDArray[np.uint32] | None = None
+        self._size = (0, 0)
+        self._key: object = None
+
+    @property
+    def image(self) -> QImage | None:
+        """What is painted, at the resolution of the mask; None where all is examined."""
+        return self._image
+
+    def follow(self, editor: RoiEditor) -> None:
+        """Show the region as it is now."""
+        key = (editor.region, editor.path, editor.size)
+        if key != self._key:
+            self._key = key
+            self.prepareGeometryChange()
+            self._make(editor)
+            self.update()
+
+    def boundingRect(self) -> QRectF:
+        return QRectF() if self._image is None else QRectF(0, 0, self._size[1], self._size[0])
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        if self._image is not None:
+            smaller = abs(painter.worldTransform().m11()) * self._size[1] < self._image.width()
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
+            painter.drawImage(self.boundingRect(), self._image, QRectF(self._image.rect()))
+
+    def _make(self, editor: RoiEditor) -> None:
+        self._image = self._pixels = None
+        if editor.path is None or editor.region.everything:
+            return
+        self._size = editor.size
+        scale = min(1.0, _EDGE / max(editor.size))
+        drawn = (max(1, round(editor.size[0] * scale)), max(1, round(editor.size[1] * scale)))
+        mask = replace(editor.region, border=round(editor.region.border * scale)).mask(editor.path, drawn)
+        if mask is None or mask.all():
+            return
+        # Small pictures are drawn larger, or their hatching would be as coarse as their pixels.
+        times = max(1, _EDGE // max(drawn))
+        mask = mask.repeat(times, axis=0).repeat(times, axis=1)
+        self._pixels = np.where(mask, np.uint32(0), _hatching(*mask.shape))
+        height, width = mask.shape
+        form = QImage.Format.Format_ARGB32_Premultiplied
+        self._image = QImage(self._pixels.data, width, height, self._pixels.strides[0], form)
+
+
+class ShapeLayer(pyqtgraph.GraphicsObject):
+    """The shapes' outlines, the one that is being drawn, and the brush's circle; seen in the mode only."""
+
+    def __init__(self, examine: str, ignore: str) -> None:
+        super().__init__()
+        self._colours = {Purpose.EXAMINE: QColor(examine), Purpose.IGNORE: QColor(ignore)}
+        self._editor: RoiEditor | None = None
+        self._paths: dict[tuple[Shape, tuple[int, int]], QPainterPath] = {}
+        self._bounds = QRectF()
+
+    def follow(self, editor: RoiEditor) -> None:
+        """Show the editor's shapes as they are now."""
+        self._editor = editor if editor.active and editor.path is not None else None
+        bounds = QRectF()
+        if self._editor is not None:
+            height, width = editor.size
+            around = 0.5 * max(height, width)
+            bounds = QRectF(0, 0, width, height).adjusted(-around, -around, around, around)
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        editor = self._editor
+        if editor is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        shapes = editor.shapes
+        used = {(shape, editor.size) for _, shape in shapes}
+        self._paths = {key: path for key, path in self._paths.items() if key in used}
+        for place, shape in shapes:
+            self._shape(painter, shape, editor, place == editor.selected)
+        drafted = editor.drafted()
+        if drafted is not None and editor.tool is not Tool.POLYGON:
+            self._shape(painter, drafted, editor, False, keep=False)
+        elif editor.draft:
+            self._corners_so_far(painter, editor)
+        if editor.tool is Tool.BRUSH and editor.cursor is not None:
+            radius = editor.radius * min(editor.size)
+            self._line(painter, self._colours[editor.purpose], 1.4)
+            painter.drawEllipse(editor.cursor, radius, radius)
+
+    def _shape(self, painter: QPainter, shape: Shape, editor: RoiEditor, chosen: bool, keep: bool = True) -> None:
+        path = self._paths.get((shape, editor.size)) or shape_path(shape, editor.size)
+        if keep:
+            self._paths[shape, editor.size] = path
+        colour = self._colours[shape.purpose]
+        if shape.radius:
+            tint = QColor(colour)
+            tint.setAlphaF(0.5 if chosen else 0.28)
+            painter.fillPath(path, tint)
+            return
+        for pen_colour, width in ((QColor(0, 0, 0, 150), 4.4 if chosen else 3.2), (colour, 2.4 if chosen else 1.6)):
+            self._line(painter, pen_colour, width)
+            painter.drawPath(path)
+        if chosen:
+            self._handles(painter, [absolute(corner, editor.size) for corner in corners(shape)], colour)
+
+    def _corners_so_far(self, painter: QPainter, editor: RoiEditor) -> None:
+        points = [absolute(point, editor.size) for point in editor.draft]
+        colour = self._colours[editor.purpose]
+        line = QPolygonF(points if editor.cursor is None else [*points, editor.cursor])
+        for pen_colour, width in ((QColor(0, 0, 0, 150), 3.2), (colour, 1.6)):
+            self._line(painter, pen_colour, width)
+            painter.drawPolyline(line)
+        self._handles(painter, points, colour)
+
+    def _handles(self, painter: QPainter, points: list[QPointF], colour: QColor) -> None:
+        to_screen = painter.worldTransform()
+        painter.save()
+        painter.resetTransform()
+        painter.setPen(QPen(QColor(0, 0, 0, 170), 1))
+        painter.setBrush(colour)
+        for point in points:
+            spot = to_screen.map(point)
+            painter.drawRect(QRectF(spot.x() - 3.5, spot.y() - 3.5, 7, 7))
+        painter.restore()
+
+    def _line(self, painter: QPainter, colour: QColor, width: float) -> None:
+        pen = QPen(colour, width)
+        pen.setCosmetic(True)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+@lru_cache(maxsize=2)
+def _hatching(height: int, width: int) -> NDArray[np.uint32]:
+    diagonal = (np.arange(height)[:, None] + np.arange(width)) % _PERIOD
+    pixels = np.where(diagonal < _LINE, np.uint32(_HATCH), np.uint32(_VEIL)).astype(np.uint32)
+    pixels.flags.writeable = False
+    return pixels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
@@ -37,6 +36,8 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.statusbar import StatusBar
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.viewer import Viewer
+from ad_desktop.ui.why.dock import WhyDock
+from ad_desktop.ui.why.neighbours import NeighbourFlow
 from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
 from ad_desktop.workflows.model import FittedModel
@@ -83,7 +84,7 @@ class MainWindow(QMainWindow):
         self._make_parts(icons, detectors)
         self.ranking = RankWhenScored(session, self.predicting, self.library.view, self)
         self.menus = Menus(self, self.actions_, settings)
-        docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.problems_dock)]
+        docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.why, self.problems_dock)]
         self.menus.fill_view(self.viewer.controls.actions_of_view(), docks, theme, settings)
         self._connect_actions()
         self._connect_flows()
@@ -107,11 +108,7 @@ class MainWindow(QMainWindow):
     def fit(self) -> None:
         """Fit with what the model dock says."""
         try:
-            options = replace(
-                self.model.settings.options(self.session.fpr),
-                roi=self.session.roi,
-                min_region=self.session.min_region,
-            )
+            options = self.model.settings.options(self.session.fpr)
         except UserError as error:
             self.model.fit_panel.error.say(str(error))
             return
@@ -139,17 +136,25 @@ class MainWindow(QMainWindow):
         thumbnails = Thumbnails(self._runner, self)
         self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
         self.viewer = Viewer(
-            session, self._runner, icons, theme, self._settings, self.undo_stack, self.library.view.neighbours,
-            a.add_folder, a.open_sample, a.fit,
+            session, self._runner, icons, theme, self._settings, self.library.view.neighbours, a.add_folder,
+            a.open_sample,
         )  # fmt: skip
         self.model = ModelDock(session, self.fitting, detectors, icons, theme, a.fit, [a.open_model, a.save_model])
+        neighbours = NeighbourFlow(self._runner, session, self.problems, self)
+        self.why = WhyDock(session, neighbours, thumbnails, icons, theme)
         self.problems_dock = ProblemsDock(self.problems, icons, theme)
         self.status = StatusBar(self._runner, self.problems, icons, theme)
         self.setCentralWidget(self.viewer)
         self.setStatusBar(self.status)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.library)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.model)
+        # What lies below belongs to the picture: the lists beside it keep their full height.
+        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.why)
+        self.why.hide()
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.problems_dock)
+        self.tabifyDockWidget(self.why, self.problems_dock)
         self.problems_dock.hide()
         self.veil = DropVeil(theme, self)
 
@@ -176,17 +181,19 @@ class MainWindow(QMainWindow):
         a.about.triggered.connect(lambda: AboutDialog(self.windowIcon(), self).open())
         a.log_folder.triggered.connect(lambda: _open(self._log_file.parent))
         view = self.library.view
-        local = [*a.of_library(), a.select_all]
+        why = self.why.toggle
+        local = [*a.of_library(), a.select_all, why]
         view.addActions(local)
         self.viewer.addActions(local)
         view.set_context_actions(
-            [a.good, a.defect, _separator(self), *a.labels.values(), _separator(self), a.export, a.remove]
+            [why, a.good, a.defect, _separator(self), *a.labels.values(), _separator(self), a.export, a.remove]
         )
         self.viewer.controls.previous.triggered.connect(lambda: view.step(-1))
         self.viewer.controls.next.triggered.connect(lambda: view.step(1))
         view.addActions([self.viewer.controls.previous, self.viewer.controls.next])
         view.addActions(self.viewer.controls.actions_of_view()[2:])
         view.bare.connect(self.viewer.set_bare)
+        self.why.opened.connect(view.setFocus)
 
     def _connect_flows(self) -> None:
         session = self.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
@@ -108,7 +109,11 @@ class MainWindow(QMainWindow):
     def fit(self) -> None:
         """Fit with what the model dock says."""
         try:
-            options = self.model.settings.options(self.session.fpr)
+            options = replace(
+                self.model.settings.options(self.session.fpr),
+                roi=self.session.roi,
+                min_region=self.session.min_region,
+            )
         except UserError as error:
             self.model.fit_panel.error.say(str(error))
             return
@@ -136,8 +141,8 @@ class MainWindow(QMainWindow):
         thumbnails = Thumbnails(self._runner, self)
         self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
         self.viewer = Viewer(
-            session, self._runner, icons, theme, self._settings, self.library.view.neighbours, a.add_folder,
-            a.open_sample,
+            session, self._runner, icons, theme, self._settings, self.undo_stack, self.library.view.neighbours,
+            a.add_folder, a.open_sample, a.fit,
         )  # fmt: skip
         self.model = ModelDock(session, self.fitting, detectors, icons, theme, a.fit, [a.open_model, a.save_model])
         neighbours = NeighbourFlow(self._runner, session, self.problems, self)

@@ -21,7 +21,8 @@ class Findings:
     """Regions of an ``overlay`` above ``level``, in pixels of the picture, highest peak first.
 
     ``total`` counts those beyond ``MOST_REGIONS``, too. ``outline`` is (2k, 2) x, y of line segments;
-    ``codes`` are the overlay's with 0 where a region was too small to count (None: none was).
+    ``anchors`` are places x, y on top of each region, for its number. ``codes`` are the overlay's with
+    0 where a region was too small to count (None: none was).
     """
 
     overlay: Overlay
@@ -30,6 +31,7 @@ class Findings:
     regions: tuple[Region, ...]
     total: int
     outline: NDArray[np.float32]
+    anchors: tuple[tuple[float, float], ...]
     codes: NDArray[np.uint8] | None
 
 
@@ -44,7 +46,10 @@ def find(overlay: Overlay, level: float, min_region: int = 0) -> Findings:
     cell = (height / rows) * (width / columns)
     smallest = math.ceil(min_region / cell - 1e-9)
     found = find_regions(values, level, smallest)
-    regions = tuple(_scaled(region, height / rows, width / columns) for region in found[:MOST_REGIONS])
+    listed = found[:MOST_REGIONS]
+    regions = tuple(_scaled(region, height / rows, width / columns) for region in listed)
+    tops = [_top(values, level, region) for region in listed]
+    anchors = tuple((x * width / columns, y * height / rows) for x, y in tops)
     codes = None
     if smallest > 1:
         above = np.asarray(values > level)
@@ -53,7 +58,14 @@ def find(overlay: Overlay, level: float, min_region: int = 0) -> Findings:
             values = np.where(small, np.float32(level), values)
             codes = np.where(small, np.uint8(0), overlay.codes)
     outline = overlay.outline(values, level)
-    return Findings(overlay, level, min_region, regions, len(found), outline, codes)
+    return Findings(overlay, level, min_region, regions, len(found), outline, anchors, codes)
+
+
+def _top(values: NDArray[np.float32], level: float, region: Region) -> tuple[float, float]:
+    """The middle of a region's topmost row, x, y."""
+    top, left, _, right = region.bbox
+    columns = np.flatnonzero(values[top, left:right] > level)
+    return left + float(columns[len(columns) // 2]) + 0.5, float(top)
 
 
 def _scaled(region: Region, tall: float, wide: float) -> Region:

@@ -29,14 +29,18 @@ class RegionLayer(pyqtgraph.GraphicsObject):
     def __init__(self, colour: str) -> None:
         super().__init__()
         self._regions: tuple[Region, ...] = ()
+        self._anchors: tuple[QPointF, ...] = ()
         self._chosen: int | None = None
         self._bounds = QRectF()
         self._colour = QColor(colour)
 
-    def set_regions(self, regions: Sequence[Region], size: tuple[int, int]) -> None:
-        """Number these; ``size`` is the picture's height and width."""
+    def set_regions(
+        self, regions: Sequence[Region], anchors: Sequence[tuple[float, float]], size: tuple[int, int]
+    ) -> None:
+        """Number these at their ``anchors`` (x, y); ``size`` is the picture's height and width."""
         self.prepareGeometryChange()
         self._regions = tuple(regions[:_MOST])
+        self._anchors = tuple(QPointF(x, y) for x, y in anchors[:_MOST])
         height, width = size
         # Numbers stand beside their regions, so at the edge beside the picture.
         around = _AROUND * max(height, width)
@@ -61,11 +65,10 @@ class RegionLayer(pyqtgraph.GraphicsObject):
         font.setPointSizeF(max(7.0, font.pointSizeF() * 0.85))
         font.setBold(True)
         painter.setFont(font)
-        for region in self._regions:
-            box = to_screen.mapRect(box_of(region)).adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
+        for region, anchor in zip(self._regions, self._anchors, strict=True):
             if region.label == self._chosen:
-                self._frame(painter, box)
-            self._number(painter, box, str(region.label), region.label == self._chosen)
+                self._frame(painter, to_screen.mapRect(box_of(region)).adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN))
+            self._number(painter, to_screen.map(anchor), str(region.label), region.label == self._chosen)
         painter.restore()
 
     def _frame(self, painter: QPainter, box: QRectF) -> None:
@@ -74,11 +77,12 @@ class RegionLayer(pyqtgraph.GraphicsObject):
             painter.setPen(QPen(colour, width))
             painter.drawRoundedRect(box, 4, 4)
 
-    def _number(self, painter: QPainter, box: QRectF, text: str, chosen: bool) -> None:
+    def _number(self, painter: QPainter, top: QPointF, text: str, chosen: bool) -> None:
         metrics = painter.fontMetrics()
         height = metrics.height()
         width = max(height, metrics.horizontalAdvance(text) + 8)
-        tag = QRectF(box.right() - 2, box.top() - height + 2, width, height)
+        # On the outline; inside the view where the region reaches beyond its upper edge.
+        tag = QRectF(top.x() - width / 2, max(top.y() - height / 2 - _MARGIN, 2.0), width, height)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._colour if chosen else QColor(0, 0, 0, 140))
         painter.drawRoundedRect(tag, height / 2, height / 2)

@@ -81,7 +81,7 @@ class RegionsPanel(QFrame):
         self._regions = regions
 
     def sizeHint(self) -> QSize:
-        line = self.table.fontMetrics().height() + 6
+        line = self.table.fontMetrics().height() + 8
         return QSize(super().sizeHint().width(), self.summary.sizeHint().height() + 24 + (_ROWS + 1) * line)
 
     def _make_table(self) -> QTreeWidget:
@@ -91,6 +91,7 @@ class RegionsPanel(QFrame):
         table.setUniformRowHeights(True)
         table.setFrameShape(QTreeWidget.Shape.NoFrame)
         table.setAllColumnsShowFocus(True)
+        table.setStyleSheet("QTreeView::item { padding: 3px 16px 3px 6px; }")
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setAccessibleName("Regions above the threshold")
         table.setMinimumHeight(0)
@@ -117,7 +118,7 @@ class RegionsPanel(QFrame):
         head = QHBoxLayout()
         head.setContentsMargins(12, 4, 6, 4)
         head.setSpacing(8)
-        label = QLabel("Smallest")
+        label = QLabel("Smallest region")
         label.setBuddy(self.smallest)
         head.addWidget(self.summary, 1)
         head.addWidget(label)

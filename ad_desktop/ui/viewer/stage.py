@@ -28,7 +28,7 @@ class Stage(QWidget):
         self.main = Canvas(theme, editor)
         self.original = Canvas(theme, editor)
         self.original.setAccessibleName("Original picture")
-        for layer in (self.original.map, self.original.contour, self.original.regions):
+        for layer in (self.original.map, self.original.contour, self.original.truth, self.original.regions):
             layer.hide()
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 0, 0, 0)

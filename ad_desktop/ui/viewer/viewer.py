@@ -242,9 +242,10 @@ class Viewer(QWidget):
     def _show_findings(self, found: Findings | None) -> None:
         self._found = found
         self.canvas.contour.set_segments(None if found is None else found.outline)
-        self.canvas.regions.set_regions(
-            () if found is None else found.regions, (0, 0) if found is None else found.overlay.size
-        )
+        if found is None:
+            self.canvas.regions.set_regions((), (), (0, 0))
+        else:
+            self.canvas.regions.set_regions(found.regions, found.anchors, found.overlay.size)
         self.regions.show_findings(found)
         self._paint_map()
 

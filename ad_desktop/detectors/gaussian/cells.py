@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_desktop.detectors.gaussian.shrinkage import inverse_factor, oas, quadratic_forms, squared_norms
+from ad_desktop.detectors.gaussian.shrinkage import (
+    inverse_factor,
+    lower_factor,
+    oas,
+    quadratic_forms,
+    whitened_norms,
+)
 from ad_desktop.errors import UserError
 
 Matrix = NDArray[np.float64]
 
 MEAN_PRIOR = 5.0
 """How many samples' worth of weight the mean over all cells has against a cell's own mean."""
+
+
+class GroupSums(NamedTuple):
+    """Of a group's offsets from the cells' means: how many samples, their ``total`` (P, d) and ``scatter`` (d, d)."""
+
+    size: int
+    total: Matrix
+    scatter: Matrix
+
+    def plus(self, other: GroupSums) -> GroupSums:
+        """The sums of both parts of a group."""
+        return GroupSums(self.size + other.size, self.total + other.total, self.scatter + other.scatter)
+
+
+class LeftOut(NamedTuple):
+    """A cell Gaussian without some of its samples: ``centres`` (P, d), and its covariance's Cholesky factor (d, d)."""
+
+    centres: Matrix
+    factor: Matrix
+
+    def distances(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Mahalanobis distances (b, P) of samples (b, P, d), computed in float64."""
+        rows = (samples - self.centres).reshape(-1, samples.shape[-1])
+        return np.sqrt(whitened_norms(self.factor, rows)).reshape(samples.shape[:2]).astype(np.float32)
 
 
 class CellGaussian:
@@ -29,7 +59,7 @@ class CellGaussian:
         self.n = 0
         self.means: Matrix = np.zeros((cells, features))
         self.scatter: Matrix = np.zeros((features, features))
-        self._eigen: tuple[Matrix, Matrix] | None = None
+        self._eigen: tuple[Matrix, Matrix, Matrix] | None = None
 
     def add(self, sample: NDArray[Any]) -> None:
         """Let one sample (P, d) join: Chan, Golub and LeVeque's update, exact in float64."""
@@ -73,37 +103,66 @@ class CellGaussian:
             distances[index] = np.sqrt(np.einsum("ij,ij->i", whitened, whitened))
         return distances
 
+    def sums(self, members: NDArray[Any]) -> GroupSums:
+        """What leaves with samples (g, P, d) of a group; the sums of a group's parts add up."""
+        offsets = members - self.means
+        rows = offsets.reshape(-1, offsets.shape[-1])
+        return GroupSums(len(members), offsets.sum(axis=0), rows.T @ rows)
+
+    def without(self, group: GroupSums) -> LeftOut:
+        """The model without a group, at fixed ρ and μ: equal to a refit of means and covariance on the others."""
+        left = self.n - group.size
+        shift = group.total / left
+        lost = self._lost(self.means, shift, left)
+        # A single sample's offsets are ``left`` times the shift.
+        gone = group.scatter * (1 + 1 / left) if group.size == 1 else group.scatter + left * (shift.T @ shift)
+        covariance: Matrix = lost.T @ lost
+        covariance *= left
+        # The others' scatter about their shrunk centres, and from it their shrunk covariance.
+        covariance += self.scatter
+        covariance -= gone
+        covariance *= self._scale(left)
+        covariance[np.diag_indices(len(covariance))] += self.rho * self.mu
+        centres = self.means - shift
+        centres -= lost
+        return LeftOut(centres, lower_factor(covariance))
+
     def held_out(self, members: NDArray[Any]) -> NDArray[np.float32]:
         """Distances (g, P) of one group's samples (g, P, d) to the model without that group, at fixed ρ and μ.
 
-        Exact: equal to a refit of means and covariance on the others. Small groups go through
-        Woodbury's identity in the eigenbasis of the scatter, large ones through a new factor.
+        Small groups of few cells go through Woodbury's identity in the eigenbasis of the scatter, all
+        others through a new factor.
         """
-        left, gone = self.n - len(members), len(members)
-        offsets = members.astype(np.float64) - self.means
-        group_mean = offsets.mean(axis=0)
-        weight = left / (left + MEAN_PRIOR)
-        means = self.means - gone / left * group_mean
-        lost = (1 - weight) * (means - means.mean(axis=0))
-        residuals = members - (means - lost)
-        rows = residuals.reshape(-1, residuals.shape[-1])
-        # The others' scatter about their shrunk centres is the whole scatter with these rows taken out or put in.
-        update = np.concatenate([offsets.reshape(rows.shape), gone / np.sqrt(left) * group_mean, np.sqrt(left) * lost])
-        signs = np.repeat([-1.0, -1.0, 1.0], [len(rows), len(group_mean), len(lost)])
-        scale = (1 - self.rho) / (left * len(means))
-        if len(update) < rows.shape[1]:
-            values, basis = self._eigenbasis()
-            diagonal = scale * values + self.rho * self.mu
-            squared = quadratic_forms(rows @ basis, diagonal, np.sqrt(scale) * (update @ basis), signs)
-        else:
-            covariance = scale * (self.scatter + (update * signs[:, None]).T @ update)
-            covariance[np.diag_indices(len(covariance))] += self.rho * self.mu
-            squared = squared_norms(covariance, rows)
-        return np.sqrt(squared).reshape(members.shape[:2]).astype(np.float32)
+        size, cells, features = members.shape
+        if (size + 2) * cells >= features:
+            return self.without(self.sums(members)).distances(members)
+        left = self.n - size
+        values, basis, means = self._eigenbasis()
+        rows = (members - self.means).reshape(-1, features) @ basis
+        shift = rows.reshape(members.shape).sum(axis=0) / left
+        lost = self._lost(means, shift, left)
+        # What is taken out of the whole scatter (−1), and put in (+1), to have that of the others.
+        update = np.sqrt(self._scale(left)) * np.concatenate([rows, np.sqrt(left) * shift, np.sqrt(left) * lost])
+        signs = np.repeat([-1.0, -1.0, 1.0], [len(rows), cells, cells])
+        residuals = rows + np.tile(shift + lost, (size, 1))
+        diagonal = self._scale(left) * values + self.rho * self.mu
+        squared = quadratic_forms(residuals, diagonal, update, signs)
+        return np.sqrt(squared).reshape(size, cells).astype(np.float32)
 
-    def _eigenbasis(self) -> tuple[Matrix, Matrix]:
-        """Eigenvalues (d,) and vectors (d, d) of the scatter, computed once per ``factorise``."""
+    def _lost(self, means: Matrix, shift: Matrix, left: int) -> Matrix:
+        """What shrinking takes from the means (P, d) of ``left`` samples, which are ``means`` less ``shift``."""
+        offsets = means - shift
+        offsets -= offsets.mean(axis=0)
+        offsets *= MEAN_PRIOR / (left + MEAN_PRIOR)
+        return offsets
+
+    def _scale(self, left: int) -> float:
+        """Factor from the scatter of ``left`` samples to their part of the shrunk covariance."""
+        return (1 - self.rho) / (left * len(self.means))
+
+    def _eigenbasis(self) -> tuple[Matrix, Matrix, Matrix]:
+        """Eigenvalues (d,) and vectors (d, d) of the scatter, and the means in their basis, once per ``factorise``."""
         if self._eigen is None:
             values, basis = np.linalg.eigh(self.scatter)
-            self._eigen = np.maximum(values, 0.0), basis
+            self._eigen = np.maximum(values, 0.0), basis, self.means @ basis
         return self._eigen

@@ -43,6 +43,10 @@ def main(arguments: Sequence[str]) -> int:
         # somewhere, or the interpreter complains as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ALL_DONE
+    except OSError as error:
+        # Such as a full disk behind standard output.
+        print(f"ad-desktop: the system refused: {error}.", file=sys.stderr)  # noqa: T201
+        return NOTHING_DONE
     except Exception:
         # Left to Python, the exit code would be 1, which promises results.
         traceback.print_exc()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 import time
 
@@ -100,6 +102,21 @@ def test_an_interrupt_is_told_in_a_line(
     monkeypatch.setattr(commands, "run_info", stopped)
     assert main(["info"]) == 2
     assert capsys.readouterr() == ("", "ad-desktop: stopped; nothing that was not finished is kept.\n")
+
+
+def test_trouble_of_the_system_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Terminal):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["info", "--detector", "gaussian-ad", "--json"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ad-desktop: the system refused: ")
+    assert "No space left" in err
+    assert err.count("\n") == 1
 
 
 def test_a_fault_of_the_program_is_not_taken_for_finished_work(

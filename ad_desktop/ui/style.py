@@ -25,6 +25,10 @@ QWidget#foot {{ border-top: 1px solid {line}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar {{ border-top: 1px solid {line}; }}
+QCheckBox::indicator:unchecked {{
+    width: 13px; height: 13px; background: {base}; border: 1px solid {dim}; border-radius: 3px;
+}}
+QCheckBox::indicator:unchecked:disabled {{ border-color: {line}; }}
 QDockWidget::title {{ padding: 6px 10px; background: {window}; text-align: left; }}
 QHeaderView::section {{
     background: {window}; color: {dim}; border: none; border-bottom: 1px solid {line}; padding: 4px 16px 4px 6px;

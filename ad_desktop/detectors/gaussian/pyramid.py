@@ -84,12 +84,30 @@ class LocalPyramid:
         done = 0
         for group in np.unique(numbers):
             members = np.flatnonzero(numbers == group)
-            cells = self.parts(store.take(members.tolist()))
-            for array, gaussian, part in zip(found, self.gaussians, cells, strict=True):
-                array[members] = gaussian.held_out(part)
+            self._hold_out(store, members, found)
             done += len(members)
             task.report("Scoring normal pictures that the model has not seen", done, len(store))
         return found
+
+    def _hold_out(self, store: RowStore, members: NDArray[np.intp], found: Distances) -> None:
+        """Put one group's held-out distances in their places."""
+        if len(members) <= BLOCK:
+            for array, gaussian, cells in zip(found, self.gaussians, self._taken(store, members), strict=True):
+                array[members] = gaussian.held_out(cells)
+            return
+        # Read twice, block by block: memory must not grow with the group.
+        blocks = [members[start : start + BLOCK] for start in range(0, len(members), BLOCK)]
+        groups = [gaussian.sums(np.empty((0, *gaussian.means.shape))) for gaussian in self.gaussians]
+        for block in blocks:
+            joined = zip(groups, self.gaussians, self._taken(store, block), strict=True)
+            groups = [group.plus(gaussian.sums(cells)) for group, gaussian, cells in joined]
+        others = [gaussian.without(group) for gaussian, group in zip(self.gaussians, groups, strict=True)]
+        for block in blocks:
+            for array, other, cells in zip(found, others, self._taken(store, block), strict=True):
+                array[block] = other.distances(cells)
+
+    def _taken(self, store: RowStore, members: NDArray[np.intp]) -> Distances:
+        return self.parts(store.take(members.tolist()))
 
     def standardise(self, held_out: Distances, groups: Sequence[int]) -> NDArray[np.float32]:
         """Learn every cell's usual distance from held-out ones (n, P); returns the held-out z-grids (n, S, S)."""

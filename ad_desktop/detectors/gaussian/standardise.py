@@ -24,9 +24,9 @@ class CellStandard:
     @classmethod
     def fit(cls, distances: NDArray[np.float32]) -> CellStandard:
         """From held-out distances (n, P), each cell's figures shrunk towards the overall ones by n/(n+10)."""
-        sums = _Sums.of(distances)
+        sums = _Sums.of(distances.astype(np.float64))
         mean, deviation = sums.shrunk()
-        return cls(mean.astype(np.float32), deviation.astype(np.float32), sums.spread())
+        return cls(mean.astype(np.float32), deviation.astype(np.float32), float(sums.spread()[0]))
 
     def apply(self, distances: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardise distances; (n, P) to (n, P)."""
@@ -35,45 +35,47 @@ class CellStandard:
     @staticmethod
     def held_out(distances: NDArray[np.float32], groups: Sequence[int]) -> NDArray[np.float32]:
         """Standardise held-out distances (n, P), each by the figures of the other groups only."""
-        numbers = np.asarray(groups)
-        if len(np.unique(numbers)) < 2:
+        labels = np.unique(groups, return_inverse=True)[1]
+        if labels.max() == 0:
             return CellStandard.fit(distances).apply(distances)
-        total = _Sums.of(distances)
-        z = np.empty_like(distances)
-        for group in np.unique(numbers):
-            members = numbers == group
-            mean, deviation = total.without(distances[members]).shrunk()
-            z[members] = (distances[members] - mean) / deviation
-        return z
+        values = distances.astype(np.float64)
+        mean, deviation = _Sums.of(values).without_each(values, labels).shrunk()
+        return ((values - mean[labels]) / deviation[labels]).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """n, sum and sum of squares per cell, which groups leave exactly."""
+    """n, sum and sum of squares per cell (P,), which groups leave exactly; or those of several sets, a row each."""
 
-    n: int
+    n: int | NDArray[np.int_]
     first: NDArray[np.float64]
     second: NDArray[np.float64]
 
     @classmethod
-    def of(cls, distances: NDArray[np.float32]) -> _Sums:
-        values = distances.astype(np.float64)
+    def of(cls, values: NDArray[np.float64]) -> _Sums:
         return cls(len(values), values.sum(axis=0), (values**2).sum(axis=0))
 
-    def without(self, distances: NDArray[np.float32]) -> _Sums:
-        gone = _Sums.of(distances)
-        return _Sums(self.n - gone.n, self.first - gone.first, self.second - gone.second)
+    def without_each(self, values: NDArray[np.float64], labels: NDArray[np.int_]) -> _Sums:
+        """The sums without each group of ``values`` (n, P), which are summed here; ``labels`` (n,) count from 0."""
+        counts = np.bincount(labels)
+        first, second = np.zeros((2, len(counts), values.shape[1]))
+        np.add.at(first, labels, values)
+        np.add.at(second, labels, values**2)
+        return _Sums((self.n - counts)[:, None], self.first - first, self.second - second)
 
-    def spread(self) -> float:
-        count = self.n * len(self.first)
-        variance = self.second.sum() / count - (self.first.sum() / count) ** 2
-        return max(float(np.sqrt(max(variance, 0.0))), FLOOR)
+    def spread(self) -> NDArray[np.float64]:
+        """Standard deviation over all cells, (1,) for each set."""
+        count = self.n * self.first.shape[-1]
+        mean = self.first.sum(axis=-1, keepdims=True) / count
+        variance = self.second.sum(axis=-1, keepdims=True) / count - mean**2
+        return np.asarray(np.maximum(np.sqrt(np.maximum(variance, 0.0)), FLOOR))
 
     def shrunk(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation of each cell, shrunk towards those of all cells."""
         weight = self.n / (self.n + CELL_PRIOR)
         mean = self.first / self.n
         deviation = np.sqrt(np.maximum(self.second / self.n - mean**2, 0.0))
-        centre, width = mean.mean(), self.spread()
+        centre, width = mean.mean(axis=-1, keepdims=True), self.spread()
         deviation = width + weight * (deviation - width)
         return centre + weight * (mean - centre), np.maximum(deviation, FLOOR)
 
@@ -100,12 +102,15 @@ def held_out_standard(values: NDArray[np.float64], groups: Sequence[int]) -> NDA
 
     Where fewer than three others are left their deviation means nothing, and that of all is taken.
     """
-    numbers = np.asarray(groups)
     everyone = ScoreStandard.fit(values)
-    result = np.empty(len(values))
-    for group in np.unique(numbers):
-        members = numbers == group
-        others = values[~members]
-        standard = ScoreStandard.fit(others) if len(others) >= 3 else everyone
-        result[members] = standard.apply(values[members])
-    return result
+    labels = np.unique(groups, return_inverse=True)[1]
+    # About the mean of all, so that little is lost in the differences of squares.
+    centred = values - everyone.mean
+    others = len(values) - np.bincount(labels)
+    left = np.maximum(others, 1)
+    mean = (centred.sum() - np.bincount(labels, centred)) / left
+    square = (np.square(centred).sum() - np.bincount(labels, np.square(centred))) / left
+    deviation = np.maximum(np.sqrt(np.maximum(square - mean**2, 0.0)), FLOOR)
+    few = others < 3
+    mean, deviation = np.where(few, 0.0, mean), np.where(few, everyone.deviation, deviation)
+    return np.asarray((centred - mean[labels]) / deviation[labels])

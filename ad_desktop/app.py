@@ -103,7 +103,7 @@ def _show_unexpected(window: MainWindow) -> None:
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, KeyboardInterrupt):
-            window.close()
+            window.close_now()
             return
         _LOG.critical("Unexpected", exc_info=(kind, error, trace))
         sys.__excepthook__(kind, error, trace)
@@ -116,7 +116,7 @@ def _show_unexpected(window: MainWindow) -> None:
 def _end_on_interrupt(window: MainWindow) -> None:
     """Let Ctrl+C and a polite kill close the window: Python sees signals only while it runs, so wake it."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
+        signal.signal(number, lambda *_: window.close_now())
     timer = QTimer(window)
     timer.timeout.connect(lambda: None)
     timer.start(250)

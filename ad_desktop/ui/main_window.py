@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
-from PySide6.QtWidgets import QFileDialog, QMainWindow
+from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow
 
 from ad_desktop.data.samples import Label
 from ad_desktop.detectors.base import Detector
@@ -36,6 +36,7 @@ from ad_desktop.ui.problems import ProblemList, ProblemsDock
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.statusbar import StatusBar
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
@@ -48,6 +49,7 @@ _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
 _DEVICES_AFTER_MS = 800
 _MESSAGE_MS = 6000
+_PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 250
 
 
 class MainWindow(QMainWindow):
@@ -65,7 +67,7 @@ class MainWindow(QMainWindow):
         icon: QIcon,
     ) -> None:
         super().__init__()
-        self.setWindowTitle("AD Desktop")
+        self.setWindowTitle("AD Desktop[*]")
         self.setWindowIcon(icon)
         self._runner = runner
         self._settings = settings
@@ -80,6 +82,8 @@ class MainWindow(QMainWindow):
         self.importing = ImportFlow(runner, self.edits, self.problems, self)
         self.predicting = PredictFlow(runner, session, self.problems, self)
         self.exporting = ExportFlow(runner, session, self.problems, self)
+        self.unsaved = UnsavedModel(session, self.fitting, sample, self._choose_model_place, self)
+        self._asks = True
         icons = Icons(theme)
         self.actions_ = Actions(icons, self.undo_stack, self)
         self._make_parts(icons, detectors)
@@ -120,7 +124,16 @@ class MainWindow(QMainWindow):
         if self.fitting.job is None and not self.model.fit_panel.fit_reason():
             self.fitting.fit(options)
 
+    def close_now(self) -> None:
+        """Close without asking about a model that is not saved."""
+        self._asks = False
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self._asks and self.unsaved.modified:
+            event.ignore()
+            self.unsaved.guard(self.close_now)
+            return
         self._settings.setValue("window/geometry", self.saveGeometry())
         self._settings.setValue("window/state", self.saveState())
         self.hide()
@@ -199,6 +212,7 @@ class MainWindow(QMainWindow):
         view.addActions(self.viewer.controls.actions_of_view()[2:])
         view.bare.connect(self.viewer.set_bare)
         self.why.opened.connect(view.setFocus)
+        why.triggered.connect(lambda shown: self._give_height(self.why, _WHY_HEIGHT) if shown else None)
 
     def _connect_flows(self) -> None:
         session = self.session
@@ -214,6 +228,7 @@ class MainWindow(QMainWindow):
         self.fitting.changed.connect(self._say_changed)
         self.fitting.opened.connect(self.menus.recent_models.remember)
         self.fitting.saved.connect(self._say_saved)
+        self.unsaved.changed.connect(self._show_title)
         self.exporting.exported.connect(self._say_exported)
         self.viewer.readout.connect(self.status.readout.setText)
         self.status.problems_asked.connect(self._toggle_problems)
@@ -307,17 +322,24 @@ class MainWindow(QMainWindow):
 
     def _open_model(self, path: Path) -> None:
         self._settings.setValue("last/model", str(path.parent))
-        self.fitting.open(path, self.model.settings.device.currentData())
+        device = self.model.settings.device.currentData()
+        self.unsaved.guard(lambda: self.fitting.open(path, device))
 
     def _choose_model_place(self) -> None:
         dialog = QFileDialog(self, "Save the model", str(self._settings.value("last/model", "")))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})"])
         dialog.setDefaultSuffix(MODEL_SUFFIX.lstrip("."))
-        dialog.selectFile(f"model{MODEL_SUFFIX}")
+        dialog.selectFile(self.unsaved.path.name if self.unsaved.path else f"model{MODEL_SUFFIX}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda text: self.fitting.save(Path(text)))
+        dialog.rejected.connect(self.unsaved.forget)
         dialog.open()
+
+    def _show_title(self) -> None:
+        path = self.unsaved.path
+        self.setWindowTitle("AD Desktop[*]" if path is None else f"{path.name}[*] – AD Desktop")
+        self.setWindowModified(self.unsaved.modified)
 
     def _say_saved(self, path: Path, model: FittedModel) -> None:
         self._settings.setValue("last/model", str(path.parent))
@@ -344,7 +366,11 @@ class MainWindow(QMainWindow):
     def _toggle_problems(self) -> None:
         self.problems_dock.setVisible(not self.problems_dock.isVisible())
         if self.problems_dock.isVisible():
-            self.resizeDocks([self.problems_dock], [150], Qt.Orientation.Vertical)
+            self.problems_dock.raise_()
+            self._give_height(self.problems_dock, _PROBLEMS_HEIGHT)
+
+    def _give_height(self, dock: QDockWidget, height: int) -> None:
+        self.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
     def _show_shortcuts(self) -> None:
         groups = [*self.actions_.groups(), ("Viewer", self.viewer.controls.actions_of_view())]

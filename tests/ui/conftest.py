@@ -79,7 +79,8 @@ def make_window(qtbot, qapp, theme, settings, toy, tmp_path: Path) -> Iterator[C
             runner, Session(), theme, settings, toy, tmp_path / "pictures", tmp_path / "log" / "a.log", QIcon()
         )
         windows.append(window)
-        qtbot.addWidget(window)
+        # pytest-qt closes it before this fixture ends, and nobody would answer a question then.
+        qtbot.addWidget(window, before_close_func=MainWindow.close_now)
         window.resize(1200, 760)
         window.show()
         qtbot.waitExposed(window)
@@ -87,7 +88,7 @@ def make_window(qtbot, qapp, theme, settings, toy, tmp_path: Path) -> Iterator[C
 
     yield make
     for window in windows:
-        window.close()
+        window.close_now()
     for runner in runners:
         assert runner.shutdown(5)
     for window in windows:

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 
 from ad_desktop.scoring.thresholds import percentile
 from ad_desktop.ui.items import Verdict
-from ad_desktop.ui.library.rows import Column
+from ad_desktop.ui.library.rows import Column, format_score
 
 
 def open_band(qtbot, window, percent: float) -> None:
@@ -42,7 +42,9 @@ def test_scores_between_the_rates_are_borderline(qtbot, window, pictures):
     assert all(session.verdict(item) is Verdict.BORDERLINE for item in between)
     assert all(session.model.judge(item.score).verdict == session.verdict(item) for item in session.items.values())
     assert panel.histogram.band.getRegion() == pytest.approx((low, high))
-    assert "borderline from" in panel.value.text()
+    assert panel.band_row.isVisible()
+    assert panel.band_value.text() == format_score(low)
+    assert panel.between.text().endswith("between")
     library = window.library
     library.show_only.setCurrentText("Verdict: borderline")
     assert set(library.rows.rows) == set(between)

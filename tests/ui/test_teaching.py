@@ -135,12 +135,12 @@ def test_a_defect_is_kept_as_known_and_counted(qtbot, window, pictures):
     press(qtbot, window, Qt.Key.Key_D, *spots, item_named(window, "g0.png"))
     assert window.session.model.detector is detector
     assert [item.label for item in spots] == [Label.ANOMALOUS] * 3
-    qtbot.waitUntil(lambda: "known anomalous (4)" in panel.legend.text())
+    qtbot.waitUntil(lambda: "known&nbsp;anomalous&nbsp;(4)" in panel.legend.text())
     assert "3 of 4" in panel.found.text()
     assert not panel.found.isHidden()
     window.undo_stack.undo()
     qtbot.waitUntil(lambda: panel.found.isHidden())
-    assert "known anomalous" not in panel.legend.text()
+    assert "known&nbsp;anomalous" not in panel.legend.text()
 
 
 def test_a_key_that_changes_nothing_says_so(qtbot, window, pictures):

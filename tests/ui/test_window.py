@@ -358,7 +358,7 @@ def test_closing_during_predictions(qtbot, window, pictures):
     window.fit()
     qtbot.waitUntil(lambda: window.predicting.job is not None, timeout=20_000)
     started = time.monotonic()
-    window.close()
+    window.close_now()
     assert time.monotonic() - started < 4
 
 

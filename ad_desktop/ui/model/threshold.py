@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,9 @@ class ThresholdPanel(QWidget):
         self.band_rate.setToolTip("The share of good pictures that may be borderline or anomalous: larger than above")
         self.value = QLabel("–")
         self.value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.band_value = QLabel()
+        self.band_value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.between = QLabel()
         self.promise = DimLabel(theme)
         self.extrapolated = Notice(icons, theme, "chart-bell-curve", "warning")
         self.histogram = ScoreHistogram(theme)
@@ -83,21 +87,14 @@ class ThresholdPanel(QWidget):
         form.setHorizontalSpacing(8)
         form.addRow("Accepted false alarms", self.rate)
         form.addRow(self.banded, self.band_rate)
-        self.row = QWidget()
-        row = QHBoxLayout(self.row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel("Threshold"))
-        font = self.value.font()
-        font.setBold(True)
-        self.value.setFont(font)
-        row.addWidget(self.value)
-        row.addStretch(1)
-        row.addWidget(self.flagged)
+        self.row = _value_row("Threshold", self.value, self.flagged)
+        self.band_row = _value_row("Borderline from", self.band_value, self.between)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(form)
         column.addWidget(self.row)
+        column.addWidget(self.band_row)
         column.addWidget(self.histogram)
         column.addWidget(self.legend)
         column.addWidget(self.found)
@@ -135,6 +132,7 @@ class ThresholdPanel(QWidget):
             widget.setVisible(threshold is not None)
         if threshold is None:
             self.found.hide()
+            self.band_row.hide()
             self.promise.setText("Of the good pictures, at most this share may be called anomalous.")
             self.extrapolated.say("")
             return
@@ -146,18 +144,19 @@ class ThresholdPanel(QWidget):
     def _show_thresholds(self, threshold: Threshold) -> None:
         session = self._session
         accept = None if session.borderline_fpr is None else session.accept_threshold
-        text = format_score(threshold.value)
         if accept is not None and accept < threshold.value:
-            text = f"{text}, borderline from {format_score(accept)}"
-        self.value.setText(text)
+            self.band_value.setText(format_score(accept))
+        self.band_row.setVisible(accept is not None and accept < threshold.value)
+        self.value.setText(format_score(threshold.value))
         movable = threshold.rule != "chi2"
         self.histogram.set_thresholds(threshold.value, accept, movable)
 
     def _count(self) -> None:
         session = self._session
         items = [item for item in session.items.values() if item.label is not Label.NORMAL and item.score is not None]
-        above = sum(session.verdict(item) is Verdict.ANOMALOUS for item in items)
-        self.flagged.setText(f"{above:,} of {len(items):,} above" if items else "")
+        verdicts = Counter(session.verdict(item) for item in items)
+        self.flagged.setText(f"{verdicts[Verdict.ANOMALOUS]:,} of {len(items):,} above" if items else "")
+        self.between.setText(f"{verdicts[Verdict.BORDERLINE]:,} between" if items else "")
         known = [session.verdict(item) for item in items if item.label is Label.ANOMALOUS]
         self.found.setText(_found_text(known))
         self.found.setVisible(bool(known) and session.threshold is not None)
@@ -180,8 +179,23 @@ class ThresholdPanel(QWidget):
             parts.append((colours.to_check, f"▼ to check ({len(scores[Label.TO_CHECK]):,})"))
         if scores[Label.ANOMALOUS]:
             parts.append((colours.anomalous, f"▼ known anomalous ({len(scores[Label.ANOMALOUS]):,})"))
-        self.legend.setText(" &nbsp; ".join(f"<span style='color:{c}'>{text}</span>" for c, text in parts))
+        spans = (f"<span style='color:{c}'>{text.replace(' ', '&nbsp;')}</span>" for c, text in parts)
+        self.legend.setText(" &nbsp; ".join(spans))
         self._count()
+
+
+def _value_row(title: str, value: QLabel, count: QLabel) -> QWidget:
+    font = value.font()
+    font.setBold(True)
+    value.setFont(font)
+    widget = QWidget()
+    row = QHBoxLayout(widget)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(QLabel(title))
+    row.addWidget(value)
+    row.addStretch(1)
+    row.addWidget(count)
+    return widget
 
 
 def _rate_box(percent: float) -> QDoubleSpinBox:

@@ -217,11 +217,12 @@ def test_a_model_is_replaced_and_a_failed_fit_leaves_it(run: Run, world: Path, t
 def test_settings_and_rates_reach_the_model(run: Run, world: Path, target: Path) -> None:
     call = run(
         "fit", world / "good", "--out", target, "--fpr", "0.2", "--json", *SMALL,
-        "--set", "levels=5-6", "--set", "score = global", "--set", "mixed-precision=no",
+        "--set", "levels=4-7", "--set", "score = global", "--set", "map=raw", "--set", "mixed-precision=no",
     )  # fmt: skip
     assert call.code == 0
     model = load_model(target)
-    assert (model.detector.params.levels, model.detector.params.score) == ((5, 6), "global")
+    params = model.detector.params
+    assert (params.levels, params.score, params.map) == ((4, 5, 6, 7), "global", "raw")
     assert (model.fpr, call.json["threshold_rule"]) == (0.2, "rank")
 
 

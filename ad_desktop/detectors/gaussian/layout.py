@@ -54,14 +54,17 @@ class Layout:
             pooled.append(flat.mean(axis=2))
             cells = np.swapaxes(resample(level, shape.side), 1, 2)
             local.append(cells.reshape(len(level), -1))
-        rows = np.clip(np.concatenate(local, axis=1), -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+        rows = np.concatenate(local, axis=1)
+        halves = np.clip(rows, -LARGEST_HALF, LARGEST_HALF, out=rows).astype(np.float16)
         vectors = np.concatenate(pooled, axis=1).astype(np.float32)
-        return [Features(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+        return [Features(row, vector) for row, vector in zip(halves, vectors, strict=True)]
 
     def fine(self, rows: NDArray[np.float16], index: int) -> NDArray[np.float32]:
         """Level ``index``'s cells (n, cells, channels) of rows (n, row)."""
         shape = self.levels[index]
-        return rows[:, self._slices[index]].astype(np.float32).reshape(len(rows), shape.side**2, shape.channels)
+        # By way of float64, the same numbers in half the time: numpy has vector instructions for that step only.
+        cells = rows[:, self._slices[index]].astype(np.float64).astype(np.float32)
+        return cells.reshape(len(rows), shape.side**2, shape.channels)
 
     def all_coarse(self, fine: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The coarse cells (n, cells, all channels) from every level's fine cells (n, cells, channels)."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     alone = range(len(keys))
     if embeddings is None or len(keys) < 3:
         return Grouping(tuple(alone), "every picture by itself")
-    ratio, groups = _ratio(embeddings, np.arange(len(keys)))
+    ratio, groups, cutoff = _ratio(embeddings, np.arange(len(keys)))
     if ratio is None:
         return Grouping(tuple(alone), "every picture by itself")
     if ratio <= WARN_RATIO:
@@ -127,6 +127,8 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
         # A handful of pictures says little; that nearly all are copies of each other has to be said all the same.
         warnings = (ALL_ALIKE,) if ratio > ALIKE_RATIO else ()
         return Grouping(tuple(alone), "every picture by itself", ratio, warnings)
+    groups = _joined(embeddings, groups, cutoff)
+    count = len(set(groups))
     warning = (
         f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. "
         "If you know which pictures belong to one part or session, say so (by folder, pattern or CSV): it is safer."
@@ -141,23 +143,58 @@ def duplicate_ratio(embeddings: NDArray[Any], groups: Sequence[int]) -> float | 
     near-duplicates across groups. ``embeddings`` (n, d). None for fewer than three groups, and where all
     samples are one neighbourhood.
     """
-    return _ratio(embeddings, np.asarray(groups))[0] if len(set(groups)) >= 3 else None
+    return _ratio(embeddings, np.asarray(groups)).ratio if len(set(groups)) >= 3 else None
 
 
-def _ratio(embeddings: NDArray[Any], groups: NDArray[np.int_]) -> tuple[float | None, list[int]]:
-    """The ratio, and each sample's neighbourhood: samples joined to their nearest one of another group."""
-    vectors = np.asarray(embeddings, np.float64)
-    vectors = vectors - vectors.mean(axis=0)
+class _Duplicates(NamedTuple):
+    """The ratio, each sample's neighbourhood (samples joined to their nearest one of another group), and a cutoff.
+
+    The cutoff is the distance halfway, by ratio, between a neighbour and what lies beyond.
+    """
+
+    ratio: float | None
+    neighbourhoods: list[int]
+    cutoff: float
+
+
+def _ratio(embeddings: NDArray[Any], groups: NDArray[np.int_]) -> _Duplicates:
+    vectors = _centred(embeddings)
     nearest, farthest, index = _neighbours(vectors, groups)
-    near = _components(index)
+    near = _components(np.arange(len(index)), index, len(index))
     beyond, _, _ = _neighbours(vectors, groups, np.asarray(near))
     known = np.isfinite(beyond)
     if not known.any():
         # A handful of samples hang together by chance. Exact copies among them are certain all the same.
-        return LARGEST_RATIO if np.median(nearest) * LARGEST_RATIO <= farthest else None, near
+        return _Duplicates(LARGEST_RATIO if np.median(nearest) * LARGEST_RATIO <= farthest else None, near, 0.0)
     # Exact copies have distance 0.
     ratios = beyond[known] / np.maximum(nearest[known], beyond[known] / LARGEST_RATIO)
-    return float(np.median(ratios)), near
+    cutoff = float(np.sqrt(np.median(nearest) * np.median(beyond[known])))
+    return _Duplicates(float(np.median(ratios)), near, cutoff)
+
+
+def _joined(embeddings: NDArray[Any], groups: list[int], cutoff: float) -> list[int]:
+    """The groups, those with a pair of samples closer than ``cutoff`` made one.
+
+    Neighbourhoods alone split what belongs together, and a split group lets the threshold down. Groups
+    too large only make it cautious, unless they run together: then the groups stay as they are.
+    """
+    vectors = _centred(embeddings)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    step = max(1, BLOCK_VALUES // len(vectors))
+    first, second = [np.arange(len(groups))], [np.unique(groups, return_index=True)[1][np.asarray(groups)]]
+    for start in range(0, len(vectors), step):
+        rows = slice(start, start + step)
+        close = np.nonzero(squares[rows, None] + squares - 2 * (vectors[rows] @ vectors.T) < cutoff**2)
+        first.append(close[0] + start)
+        second.append(close[1])
+    merged = _components(np.concatenate(first), np.concatenate(second), len(groups))
+    sizes = np.bincount(merged)
+    return groups if len(sizes) < MIN_GROUPS or sizes.max() > len(groups) / 2 else merged
+
+
+def _centred(embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    vectors = np.asarray(embeddings, np.float64)
+    return np.asarray(vectors - vectors.mean(axis=0))
 
 
 def _neighbours(
@@ -184,11 +221,10 @@ def _neighbours(
     return np.sqrt(nearest), float(np.sqrt(farthest)), index
 
 
-def _components(nearest: NDArray[np.int_]) -> list[int]:
-    """Component numbers (n,) of the graph that joins every sample to its nearest one, by index (n,)."""
+def _components(first: NDArray[np.int_], second: NDArray[np.int_], n: int) -> list[int]:
+    """Component numbers (n,) of the graph that joins the samples ``first`` with the samples ``second``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n = len(nearest)
-    graph = coo_array((np.ones(n), (np.arange(n), nearest)), shape=(n, n))
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
     return [int(label) for label in connected_components(graph, directed=False)[1]]

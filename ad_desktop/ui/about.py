@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, qVersion
 from PySide6.QtGui import QAction, QIcon, QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ad_desktop import __version__
+from ad_desktop.ui.help.licences import installed_parts
 
-_PARTS = (
-    ("PySide6-Essentials", "LGPL-3.0"), ("numpy", "BSD-3-Clause"), ("torch", "BSD-3-Clause"),
-    ("torchvision", "BSD-3-Clause"), ("timm", "Apache-2.0"), ("onnxruntime", "MIT"), ("scikit-learn", "BSD-3-Clause"),
-    ("scipy", "BSD-3-Clause"), ("pyqtgraph", "MIT"), ("pillow", "MIT-CMU"), ("tifffile", "BSD-3-Clause"),
-    ("safetensors", "Apache-2.0"), ("QtAwesome", "MIT; Material Design Icons Apache-2.0"),
-)  # fmt: skip
 _EXTRA = (
     ("Space (hold)", "See the bare picture"), ("Up, Down", "Previous or next in the list"),
-    ("Wheel", "Zoom around the cursor"), ("Drag", "Pan"),
+    ("Wheel", "Zoom around the cursor"), ("Drag", "Pan"), ("Home, End", "First or last in the list"),
+    ("Shift+Up, Shift+Down", "Select several"),
 )  # fmt: skip
 
 
@@ -37,7 +42,7 @@ class ShortcutsDialog(QDialog):
         grid.setVerticalSpacing(5)
         row = 0
         for title, actions in groups:
-            lines = [(_keys(action), action.text().replace("&", "").rstrip("…")) for action in actions]
+            lines = [(_keys(action), _name(action)) for action in actions]
             lines = [line for line in lines if line[0]]
             if title == "Viewer":
                 lines += _EXTRA
@@ -71,17 +76,21 @@ class AboutDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         picture = QLabel()
         picture.setPixmap(icon.pixmap(64, 64))
-        rows = "".join(
-            f"<tr><td>{name}</td><td style='padding-left:16px'>{_version(name)}</td>"
-            f"<td style='padding-left:16px'>{licence}</td></tr>"
-            for name, licence in _PARTS
-        )
         text = QLabel(
             f"<h2>AD Desktop {__version__}</h2><p>Learns what is normal from your pictures, and shows what is not.<br>"
             "Everything stays on this machine.</p><p>Apache License 2.0</p>"
-            f"<p>Python {platform.python_version()} on {platform.platform(terse=True)}</p><table>{rows}</table>"
+            f"<p>Python {platform.python_version()}, Qt {qVersion()}, {platform.platform(terse=True)}</p>"
         )
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.parts = QTreeWidget()
+        self.parts.setAccessibleName("Built on")
+        self.parts.setHeaderLabels(["Built on", "Version", "Licence"])
+        self.parts.setRootIsDecorated(False)
+        for part in installed_parts():
+            self.parts.addTopLevelItem(QTreeWidgetItem(list(part)))
+        for column in range(2):
+            self.parts.resizeColumnToContents(column)
+        icons_note = QLabel("Icons: Material Design Icons, Apache License 2.0")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         grid = QGridLayout(self)
@@ -89,7 +98,16 @@ class AboutDialog(QDialog):
         grid.setHorizontalSpacing(18)
         grid.addWidget(picture, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(text, 0, 1)
-        grid.addWidget(buttons, 1, 0, 1, 2)
+        grid.addWidget(self.parts, 1, 0, 1, 2)
+        grid.addWidget(icons_note, 2, 0, 1, 2)
+        grid.addWidget(buttons, 3, 0, 1, 2)
+        grid.setRowStretch(1, 1)
+        self.resize(560, 560)
+
+
+def _name(action: QAction) -> str:
+    """The action's text; Undo and Redo also say what of, which is nothing for a sheet."""
+    return str(action.property("plain") or action.text().replace("&", "").rstrip("…"))
 
 
 def _keys(action: QAction) -> str:
@@ -97,10 +115,3 @@ def _keys(action: QAction) -> str:
     texts = [sequence.toString(native) for sequence in action.shortcuts()]
     # Keyboards with keys for "Open" or "Undo" need no telling.
     return ", ".join([*texts[:1], *(text for text in texts[1:] if len(text) == 1)])
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

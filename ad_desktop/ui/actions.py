@@ -32,6 +32,8 @@ class Actions(QObject):
         self.undo.setShortcuts(_Standard.Undo)
         self.redo = undo.createRedoAction(self, "&Redo")
         self.redo.setShortcuts(_Standard.Redo)
+        self.undo.setProperty("plain", "Undo")
+        self.redo.setProperty("plain", "Redo")
         icons.bind(self.undo, "undo")
         icons.bind(self.redo, "redo")
         self.labels = {
@@ -48,6 +50,7 @@ class Actions(QObject):
         self.resume = make("&Score what is not scored", "playlist-check", "F5")
         self.cancel = make("&Cancel the running job", "close-circle-outline", "Esc")
         self.shortcuts = make("&Shortcuts", "keyboard-outline", "Ctrl+/")
+        self.guide = make("&Guide", "book-open-page-variant-outline", _Standard.HelpContents)
         self.log_folder = make("Show the &log file", "text-box-outline")
         self.about = make("&About AD Desktop", "information-outline")
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
@@ -62,6 +65,7 @@ class Actions(QObject):
             ("Files", [self.add_folder, self.add_files, self.open_model, self.save_model, self.export, self.quit]),
             ("Library", [*self.of_library(), self.select_all, self.find, self.undo, self.redo]),
             ("Model", [self.fit, self.resume, self.cancel]),
+            ("Help", [self.guide, self.shortcuts]),
         ]
 
     def _make(

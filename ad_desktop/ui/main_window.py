@@ -14,6 +14,7 @@ from ad_desktop.data.samples import Label
 from ad_desktop.detectors.base import Detector
 from ad_desktop.errors import UserError
 from ad_desktop.jobs import JobRunner, LaneName
+from ad_desktop.resources import resource
 from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
 from ad_desktop.ui.actions import Actions
 from ad_desktop.ui.commands import Edits
@@ -25,6 +26,7 @@ from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
 from ad_desktop.ui.flows.predicting import PredictFlow
 from ad_desktop.ui.flows.ranking import RankWhenScored
 from ad_desktop.ui.flows.updating import Changed, change_text
+from ad_desktop.ui.help.guide import GuideDialog
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.dock import LibraryDock
@@ -49,7 +51,7 @@ _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
 _DEVICES_AFTER_MS = 800
 _MESSAGE_MS = 6000
-_PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 250
+_PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 265
 
 
 class MainWindow(QMainWindow):
@@ -196,6 +198,7 @@ class MainWindow(QMainWindow):
         a.resume.triggered.connect(self.predicting.resume)
         a.cancel.triggered.connect(self._runner.cancel_all)
         a.shortcuts.triggered.connect(self._show_shortcuts)
+        a.guide.triggered.connect(self._show_guide)
         a.about.triggered.connect(lambda: AboutDialog(self.windowIcon(), self).open())
         a.log_folder.triggered.connect(lambda: _open(self._log_file.parent))
         view = self.library.view
@@ -373,8 +376,12 @@ class MainWindow(QMainWindow):
         self.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
     def _show_shortcuts(self) -> None:
-        groups = [*self.actions_.groups(), ("Viewer", self.viewer.controls.actions_of_view())]
+        viewer = [*self.viewer.controls.actions_of_view(), *self.viewer.roi_bar.actions_of_mode(), self.why.toggle]
+        groups = [*self.actions_.groups(), ("Viewer", viewer)]
         ShortcutsDialog(groups, self).open()
+
+    def _show_guide(self) -> None:
+        GuideDialog(resource("guide"), self).show()
 
     def _ask_devices(self) -> None:
         job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)

@@ -34,7 +34,7 @@ class UnsavedModel(QObject):
         self._choose_place = choose_place
         self._window = parent
         self._kept: FittedModel | None = None
-        self._then: Callable[[], None] | None = None
+        self._then: Callable[[], object] | None = None
         self.path: Path | None = None
         flow.opened.connect(self._take_opened)
         flow.saved.connect(self._take_saved)
@@ -50,7 +50,7 @@ class UnsavedModel(QObject):
             return False
         return self.path is not None or not all(key.startswith(self._sample) for key in self._session.normal_keys)
 
-    def guard(self, then: Callable[[], None]) -> None:
+    def guard(self, then: Callable[[], object]) -> None:
         """Do ``then``, after asking where something would be lost; nothing waits meanwhile."""
         if not self.modified:
             then()
@@ -75,7 +75,7 @@ class UnsavedModel(QObject):
     def _name(self) -> str:
         return "The model" if self.path is None else f"“{self.path.name}”"
 
-    def _answer(self, button: QMessageBox.StandardButton, then: Callable[[], None]) -> None:
+    def _answer(self, button: QMessageBox.StandardButton, then: Callable[[], object]) -> None:
         if button is QMessageBox.StandardButton.Discard:
             then()
         elif button is QMessageBox.StandardButton.Save:

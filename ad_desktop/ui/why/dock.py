@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QDockWidget,
     QFrame,
     QHBoxLayout,
@@ -29,6 +30,8 @@ from ad_desktop.ui.why.neighbours import COUNT, Near, NeighbourFlow
 from ad_desktop.ui.why.words import held_out_sentence, in_deviations, total_sentence
 
 _SIDE = 72
+_STACKED_BELOW = 72
+"""Characters of width below which the halves stand one above the other."""
 _NOTHING = "Choose a picture that has a score."
 _NO_PARTS = "This detector does not say what its score is made of."
 _LOOKING = "Looking for them…"
@@ -117,11 +120,11 @@ class WhyDock(QDockWidget):
         right.addWidget(self.near_text)
         right.addStretch(1)
         inner = QWidget()
-        layout = QHBoxLayout(inner)
-        layout.setContentsMargins(12, 8, 12, 8)
-        layout.setSpacing(20)
-        layout.addLayout(left, 5)
-        layout.addLayout(right, 6)
+        self._halves = QHBoxLayout(inner)
+        self._halves.setContentsMargins(12, 6, 12, 6)
+        self._halves.setSpacing(20)
+        self._halves.addLayout(left, 5)
+        self._halves.addLayout(right, 6)
         scroll = QScrollArea()
         scroll.setWidget(inner)
         scroll.setWidgetResizable(True)
@@ -129,6 +132,13 @@ class WhyDock(QDockWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(scroll)
         self.setMinimumHeight(150)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < _STACKED_BELOW * self.fontMetrics().averageCharWidth()
+        way = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        if way != self._halves.direction():
+            self._halves.setDirection(way)
 
     def _follow(self) -> None:
         if not self.isVisible():

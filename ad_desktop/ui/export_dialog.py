@@ -41,6 +41,7 @@ class ExportDialog(QDialog):
         colour_map: str,
         settings: QSettings,
         parent: QWidget | None = None,
+        min_region: int = 0,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export results")
@@ -53,6 +54,9 @@ class ExportDialog(QDialog):
         for kind, box in self.kinds.items():
             box.setChecked(kind in remembered)
             box.toggled.connect(self._check)
+        self.small = QLabel(f"Regions smaller than {min_region:,} px are left out of masks, outlines and counts.")
+        self.small.setWordWrap(True)
+        self.small.setVisible(min_region > 1)
         self.selected = QRadioButton(f"Selected pictures ({len(self._chosen):,})")
         self.all = QRadioButton(f"All checked pictures ({len(self._all):,})")
         self.selected.setEnabled(bool(self._chosen))
@@ -89,6 +93,7 @@ class ExportDialog(QDialog):
         column = QVBoxLayout(what)
         for box in self.kinds.values():
             column.addWidget(box)
+        column.addWidget(self.small)
         which = QGroupBox("Of which pictures")
         rows = QVBoxLayout(which)
         rows.addWidget(self.all)

@@ -234,6 +234,8 @@ class MainWindow(QMainWindow):
         self.unsaved.changed.connect(self._show_title)
         self.exporting.exported.connect(self._say_exported)
         self.viewer.readout.connect(self.status.readout.setText)
+        for signal in (self.library.rows.modelReset, self.library.rows.layoutChanged):
+            signal.connect(self.viewer.fetch_ahead)
         self.status.problems_asked.connect(self._toggle_problems)
         for signal in (session.items_changed, session.model_changed, session.current_changed):
             signal.connect(self._follow)
@@ -355,7 +357,7 @@ class MainWindow(QMainWindow):
         checked = [i for i in session.items.values() if i.prediction is not None and i.label is not Label.NORMAL]
         self.export_dialog = ExportDialog(
             export_kinds(), self._selected(), checked, controls.chosen_opacity, controls.chosen_colours,
-            self._settings, self,
+            self._settings, self, session.min_region,
         )  # fmt: skip
         self.export_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.export_dialog.accepted_request.connect(self.exporting.export)

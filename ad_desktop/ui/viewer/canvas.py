@@ -67,7 +67,7 @@ class Canvas(pyqtgraph.GraphicsView):
         self.scene().sigMouseMoved.connect(self._hover)
         self.box.sigRangeChangedManually.connect(self._leave_fit)
         self.box.sigRangeChanged.connect(self._tell)
-        editor.changed.connect(self._follow_editor)
+        editor.changed.connect(self.follow_editor)
         theme.changed.connect(self._paint_ground)
         self._paint_ground()
 
@@ -208,7 +208,10 @@ class Canvas(pyqtgraph.GraphicsView):
         point: QPointF = self.box.mapSceneToView(self.mapToScene(event.position().toPoint()))
         return point
 
-    def _follow_editor(self) -> None:
+    def follow_editor(self) -> None:
+        """Show region and shapes as they are now; a canvas that is not seen does so once it is."""
+        if self.isHidden():
+            return
         self.veil.follow(self._editor)
         self.shapes.follow(self._editor)
         self.setCursor(Qt.CursorShape.CrossCursor if self._editor.draws else Qt.CursorShape.ArrowCursor)

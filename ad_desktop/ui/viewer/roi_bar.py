@@ -129,7 +129,7 @@ class RoiBar(QFrame):
 
     def _connect(self) -> None:
         editor = self._editor
-        self.purpose.activated.connect(lambda _: editor.set_purpose(self.purpose.currentData()))
+        self.purpose.activated.connect(lambda _: editor.set_purpose(Purpose(self.purpose.currentData())))
         self.scope.activated.connect(lambda place: editor.set_this_folder(place == 1))
         self.border.valueChanged.connect(editor.set_border)
         self.size_slider.valueChanged.connect(lambda value: editor.set_radius(_radius(value)))

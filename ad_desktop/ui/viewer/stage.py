@@ -53,6 +53,7 @@ class Stage(QWidget):
             return
         self.original.setVisible(split)
         self.original.set_picture(self._shown if split else None)
+        self.original.follow_editor()
         self._arrange()
         self._point(None, self.main)
         self._box.activate()

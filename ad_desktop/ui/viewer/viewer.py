@@ -82,6 +82,7 @@ class Viewer(QWidget):
         self._find_delay.timeout.connect(self._request_findings)
         self._connect(session)
         self._connect_modes()
+        self._choose_page()
 
     def _build(self) -> None:
         self.inner = QStackedWidget()
@@ -151,6 +152,11 @@ class Viewer(QWidget):
         self._bare = bare
         self._paint_map()
 
+    def fetch_ahead(self) -> None:
+        """Make the neighbours' pictures ready; called again when others became neighbours."""
+        if self._shown is not None:
+            self.source.prepare(self._neighbours(), self._scale)
+
     def _choose_page(self) -> None:
         self.pages.setCurrentIndex(1 if self._session.items and self._session.current is not None else 0)
         self.controls.roi.setEnabled(self.pages.currentIndex() == 1)
@@ -198,7 +204,7 @@ class Viewer(QWidget):
             self._set_shown(shown)
             self.controls.set_zoom(self.canvas.zoom)
         self.controls.truth.setEnabled(shown.truth is not None)
-        self.source.prepare(self._neighbours(), self._scale)
+        self.fetch_ahead()
 
     def _set_shown(self, shown: Shown | None) -> None:
         self._shown = shown

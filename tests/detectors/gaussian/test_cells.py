@@ -159,6 +159,19 @@ def test_held_out_distances_are_those_of_a_refit(n: int, cells: int, d: int, gro
     np.testing.assert_allclose(found, expected, rtol=2e-7)
 
 
+@pytest.mark.parametrize("cuts", [(7,), (0, 7), (1, 4, 6)])
+def test_a_group_may_leave_in_parts(cuts: tuple[int, ...]) -> None:
+    rows = samples(20, 25, 6)
+    gaussian = fitted(rows)
+    parts = [gaussian.sums(part) for part in np.split(rows[:7], cuts)]
+    group = parts[0]
+    for part in parts[1:]:
+        group = group.plus(part)
+    assert group.size == 7
+    expected = explicit_distances(rows[7:], rows[:7], gaussian.rho, gaussian.mu)
+    np.testing.assert_allclose(gaussian.without(group).distances(rows[:7]), expected, rtol=2e-7)
+
+
 @pytest.mark.parametrize("rho", [1e-12, 1e-3, 1.0])
 @pytest.mark.parametrize(("cells", "d"), [(2, 30), (25, 6)])
 def test_held_out_distances_with_little_and_nothing_but_shrinkage(rho: float, cells: int, d: int) -> None:

@@ -243,8 +243,8 @@ class MainWindow(QMainWindow):
         self.library.view.items_selected.connect(self._follow)
 
     def _restore_layout(self) -> None:
-        self.setMinimumSize(QSize(800, 520))
         room = self.screen().availableSize()
+        self.setMinimumSize(QSize(800, 520).boundedTo(room))
         self.resize(min(1440, round(0.92 * room.width())), min(900, round(0.9 * room.height())))
         widths = [min(400, round(0.33 * self.width())), min(320, round(0.28 * self.width()))]
         self.resizeDocks([self.library, self.model], widths, Qt.Orientation.Horizontal)

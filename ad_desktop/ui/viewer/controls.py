@@ -87,9 +87,10 @@ class ViewerControls(QFrame):
         self.zoom.setText(f"{100 * zoom:.0f} %")
 
     def _build(self) -> None:
-        flow = FlowLayout(self, push_last=True)
+        flow = FlowLayout(self, across=8, push_last=True)
         flow.setContentsMargins(8, 4, 8, 4)
-        flow.addWidget(group([self.mode, self.colour_map, self.opacity]))
+        flow.addWidget(self.mode)
+        flow.addWidget(group([self.colour_map, self.opacity]))
         toggles = (self.contour, self.truth, self.split, self.regions, self.roi)
         flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
         self.zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("1000 %") + 4)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QSizePolicy,
@@ -25,10 +24,14 @@ from ad_desktop.scoring.regions import Region
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.session import Session
-from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.viewer.findings import Findings
+from ad_desktop.ui.viewer.flow import FlowLayout, group
 
-_TITLES = ("No.", "Area", "Of the picture", "Peak", "Place")
+_TITLES = ("No.", "Area", "Share", "Peak", "Place")
+_HELP = ("", "Pixels of the picture", "Part of the picture", "Largest value of the anomaly map", "x, y of the peak")
+_SHARE, _PLACE = 2, 4
+_SHARE_FROM, _PLACE_FROM = 38, 48
+"""Widths of the list, in characters, from which it has room for these columns."""
 _LARGEST = 10_000_000
 _ROWS = 4
 
@@ -45,7 +48,7 @@ class RegionsPanel(QFrame):
         self._session = session
         self._regions: tuple[Region, ...] = ()
         self._found: Findings | None = None
-        self.summary = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self.summary = QLabel()
         self.smallest = QSpinBox()
         self.smallest.setRange(0, _LARGEST)
         self.smallest.setSuffix(" px")
@@ -57,7 +60,6 @@ class RegionsPanel(QFrame):
         self.smallest.setFixedWidth(self.fontMetrics().horizontalAdvance("100,000 px") + 44)
         self.smallest.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.table = self._make_table()
-        self.setMinimumHeight(self.table.fontMetrics().height() * 5 + 20)
         self._build(icons, close)
         self.smallest.valueChanged.connect(session.set_min_region)
         session.min_region_changed.connect(self._follow_smallest)
@@ -80,6 +82,12 @@ class RegionsPanel(QFrame):
             self._fill(found)
         self._regions = regions
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room = self.width() / max(1, self.fontMetrics().averageCharWidth())
+        self.table.setColumnHidden(_SHARE, room < _SHARE_FROM)
+        self.table.setColumnHidden(_PLACE, room < _PLACE_FROM)
+
     def sizeHint(self) -> QSize:
         line = self.table.fontMetrics().height() + 8
         return QSize(super().sizeHint().width(), self.summary.sizeHint().height() + 24 + (_ROWS + 1) * line)
@@ -94,7 +102,7 @@ class RegionsPanel(QFrame):
         table.setStyleSheet("QTreeView::item { padding: 3px 16px 3px 6px; }")
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setAccessibleName("Regions above the threshold")
-        table.setMinimumHeight(0)
+        table.setMinimumHeight(3 * (table.fontMetrics().height() + 8))
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = table.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -103,6 +111,7 @@ class RegionsPanel(QFrame):
         header.resizeSection(0, table.fontMetrics().horizontalAdvance("No.") + 30)
         for column in range(1, len(_TITLES)):
             table.headerItem().setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            table.headerItem().setToolTip(column, _HELP[column])
         table.itemClicked.connect(lambda item, _: self._jump(item))
         table.itemActivated.connect(lambda item, _: self._jump(item))
         table.currentItemChanged.connect(lambda item, _: self.chosen.emit(self._region(item)))
@@ -115,19 +124,17 @@ class RegionsPanel(QFrame):
         fold.setAccessibleName("Close the list of regions")
         icons.bind(fold, "chevron-down")
         fold.clicked.connect(lambda: close.setChecked(False))
-        head = QHBoxLayout()
-        head.setContentsMargins(12, 4, 6, 4)
-        head.setSpacing(8)
         label = QLabel("Smallest region")
         label.setBuddy(self.smallest)
-        head.addWidget(self.summary, 1)
-        head.addWidget(label)
-        head.addWidget(self.smallest)
-        head.addWidget(fold)
+        head = QWidget()
+        flow = FlowLayout(head, push_last=True)
+        flow.setContentsMargins(12, 4, 6, 4)
+        flow.addWidget(self.summary)
+        flow.addWidget(group([label, self.smallest, fold]))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(head)
+        layout.addWidget(head)
         layout.addWidget(self.table, 1)
 
     def _fill(self, found: Findings | None) -> None:
@@ -171,9 +178,9 @@ def _summary(found: Findings | None) -> str:
     if found is None:
         return "Regions: no map yet"
     if not found.total:
-        return "Nothing above the threshold" + (" is as large as this" if found.min_region > 1 else "")
-    text = "1 region above the threshold" if found.total == 1 else f"{found.total:,} regions above the threshold"
-    return text if found.total == len(found.regions) else f"{text}, the {len(found.regions)} strongest listed"
+        return f"Nothing above {format_score(found.level)}" + (" is as large" if found.min_region > 1 else "")
+    text = f"{found.total:,} region{'s' if found.total > 1 else ''} above {format_score(found.level)}"
+    return text if found.total == len(found.regions) else f"{text}, {len(found.regions)} listed"
 
 
 def _percent(share: float) -> str:

@@ -9,10 +9,8 @@ from PySide6.QtGui import QAction, QActionGroup, QColor, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSlider,
     QSpinBox,
     QWidget,
@@ -61,6 +59,7 @@ class RoiBar(QFrame):
         self.border.setSuffix(" px")
         self.border.setAccelerated(True)
         self.border.setKeyboardTracking(False)
+        self.border.setFixedWidth(self.fontMetrics().horizontalAdvance("10000 px") + 40)
         self.border.setAccessibleName("Ignored border")
         self.border.setToolTip("Pixels along the picture's edges that are not examined")
         self.size_slider = QSlider(Qt.Orientation.Horizontal)
@@ -176,20 +175,15 @@ class RegionNote(QFrame):
         self._fit = fit
         self._picture = QLabel()
         self.text = QLabel("Region changed: fit again to use it")
-        self.text.setWordWrap(True)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.fit = QPushButton("Fit again")
         self.fit.clicked.connect(fit.trigger)
-        self.restore = QPushButton("Use the model's")
+        self.restore = QPushButton("Revert")
         self.restore.setToolTip("Take back the region that the model was fitted with")
         self.restore.clicked.connect(editor.restore)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 5, 8, 5)
-        row.setSpacing(8)
-        row.addWidget(self._picture)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.restore)
-        row.addWidget(self.fit)
+        flow = FlowLayout(self, push_last=True)
+        flow.setContentsMargins(12, 5, 8, 5)
+        flow.addWidget(group([self._picture, self.text]))
+        flow.addWidget(group([self.restore, self.fit]))
         for signal in (session.roi_changed, session.model_changed):
             signal.connect(self._follow)
         fit.changed.connect(self._follow)

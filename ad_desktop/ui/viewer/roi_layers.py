@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pyqtgraph
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from ad_desktop.data.roi import Purpose, Shape
@@ -17,9 +16,10 @@ from ad_desktop.ui.viewer.roi_editor import RoiEditor, Tool
 from ad_desktop.ui.viewer.roi_shapes import absolute, corners, shape_path
 
 _EDGE = 1024
-_PERIOD, _LINE = 14, 2
-_VEIL, _HATCH = 0x8C0A0C10, 0x96707478
-"""Premultiplied ``0xAARRGGBB`` of the veil and of its hatching."""
+_PERIOD = 9
+"""How far apart the lines of the hatching are, in screen pixels."""
+_VEIL, _HATCH = QColor(10, 12, 16, 140), QColor(190, 194, 200, 120)
+_HIDDEN = np.uint32(0xFF000000)
 
 
 class VeilLayer(pyqtgraph.GraphicsObject):
@@ -34,7 +34,7 @@ class VeilLayer(pyqtgraph.GraphicsObject):
 
     @property
     def image(self) -> QImage | None:
-        """What is painted, at the resolution of the mask; None where all is examined."""
+        """The mask: opaque where nothing is examined; None where all is."""
         return self._image
 
     def follow(self, editor: RoiEditor) -> None:
@@ -50,10 +50,30 @@ class VeilLayer(pyqtgraph.GraphicsObject):
         return QRectF() if self._image is None else QRectF(0, 0, self._size[1], self._size[0])
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        if self._image is not None:
-            smaller = abs(painter.worldTransform().m11()) * self._size[1] < self._image.width()
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
-            painter.drawImage(self.boundingRect(), self._image, QRectF(self._image.rect()))
+        if self._image is None or widget is None:
+            return
+        to_screen = painter.worldTransform()
+        seen = to_screen.mapRect(self.boundingRect()).intersected(QRectF(widget.rect())).toAlignedRect()
+        if seen.isEmpty():
+            return
+        # The hatching has the same size at every zoom, so it is cut out by the mask on the screen.
+        ratio = widget.devicePixelRatioF()
+        cut = QImage(seen.size() * ratio, QImage.Format.Format_ARGB32_Premultiplied)
+        cut.setDevicePixelRatio(ratio)
+        cut.fill(_VEIL)
+        inner = QPainter(cut)
+        origin = to_screen.map(QPointF(0, 0)) - QPointF(seen.topLeft())
+        inner.setBrushOrigin(QPointF(origin.x() % _PERIOD, origin.y() % _PERIOD))
+        inner.fillRect(QRectF(QPointF(0, 0), seen.size().toSizeF()), QBrush(_hatching()))
+        inner.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+        target = to_screen.mapRect(self.boundingRect()).translated(-QPointF(seen.topLeft()))
+        inner.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, target.width() < self._image.width())
+        inner.drawImage(target, self._image, QRectF(self._image.rect()))
+        inner.end()
+        painter.save()
+        painter.resetTransform()
+        painter.drawImage(seen.topLeft(), cut)
+        painter.restore()
 
     def _make(self, editor: RoiEditor) -> None:
         self._image = self._pixels = None
@@ -65,10 +85,7 @@ class VeilLayer(pyqtgraph.GraphicsObject):
         mask = replace(editor.region, border=round(editor.region.border * scale)).mask(editor.path, drawn)
         if mask is None or mask.all():
             return
-        # Small pictures are drawn larger, or their hatching would be as coarse as their pixels.
-        times = max(1, _EDGE // max(drawn))
-        mask = mask.repeat(times, axis=0).repeat(times, axis=1)
-        self._pixels = np.where(mask, np.uint32(0), _hatching(*mask.shape))
+        self._pixels = np.where(mask, np.uint32(0), _HIDDEN)
         height, width = mask.shape
         form = QImage.Format.Format_ARGB32_Premultiplied
         self._image = QImage(self._pixels.data, width, height, self._pixels.strides[0], form)
@@ -164,9 +181,15 @@ class ShapeLayer(pyqtgraph.GraphicsObject):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-@lru_cache(maxsize=2)
-def _hatching(height: int, width: int) -> NDArray[np.uint32]:
-    diagonal = (np.arange(height)[:, None] + np.arange(width)) % _PERIOD
-    pixels = np.where(diagonal < _LINE, np.uint32(_HATCH), np.uint32(_VEIL)).astype(np.uint32)
-    pixels.flags.writeable = False
-    return pixels
+def _hatching() -> QPixmap:
+    """One tile of diagonal lines."""
+    tile = QPixmap(_PERIOD, _PERIOD)
+    tile.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(tile)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(_HATCH, 1.1))
+    for shift in (-_PERIOD, 0, _PERIOD):
+        # Lines of the neighbouring tiles, too, or the corners would be missing.
+        painter.drawLine(QPointF(shift - 1, _PERIOD + 1), QPointF(shift + _PERIOD + 1, -1))
+    painter.end()
+    return tile

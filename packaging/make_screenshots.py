@@ -180,7 +180,9 @@ def _shrink(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as opened:
-        small = opened.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        full = opened.convert("RGB")
+        # The palette first, then the picture: only so are the map's smooth colours dithered.
+        small = full.quantize(palette=full.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
     small.save(path, optimize=True)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path} has {path.stat().st_size:,} bytes: more than {LARGEST:,}.")

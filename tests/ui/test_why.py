@@ -46,7 +46,7 @@ def test_the_parts_of_the_score_and_the_nearest_normal_pictures(qtbot, window, p
     expected = detector.nearest(item.prediction.features, 6)
     assert [card.near.sample.key for card in shown_cards(window)] == [n.key for n in expected]
     assert [card.text() for card in shown_cards(window)] == [format_score(n.distance) for n in expected]
-    qtbot.waitUntil(lambda: all(not card.icon().isNull() for card in shown_cards(window)))
+    qtbot.waitUntil(lambda: all(card.pictured for card in shown_cards(window)))
     first = shown_cards(window)[0]
     qtbot.mouseClick(first, Qt.MouseButton.LeftButton)
     assert window.session.current.key == expected[0].key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtGui import QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QDockWidget,
@@ -30,7 +30,7 @@ from ad_desktop.ui.why.neighbours import COUNT, Near, NeighbourFlow
 from ad_desktop.ui.why.words import held_out_sentence, in_deviations, total_sentence
 
 _SIDE = 72
-_STACKED_BELOW = 72
+_STACKED_BELOW = 84
 """Characters of width below which the halves stand one above the other."""
 _NOTHING = "Choose a picture that has a score."
 _NO_PARTS = "This detector does not say what its score is made of."
@@ -44,6 +44,7 @@ class NearCard(QToolButton):
     def __init__(self) -> None:
         super().__init__()
         self.near: Near | None = None
+        self.pictured = False
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.setIconSize(QSize(_SIDE, _SIDE))
@@ -53,10 +54,16 @@ class NearCard(QToolButton):
     def show_near(self, near: Near, known: bool) -> None:
         """Show another picture; ``known`` tells whether it is in the library."""
         self.near = near
-        self.setIcon(QIcon())
+        self.pictured = False
+        self.setIcon(QIcon(_square(None)))
         self.setText(format_score(near.distance))
         self.setAccessibleName(f"{near.sample.name}, distance {format_score(near.distance)}")
         self.setToolTip(f"{near.sample.path}\n" + ("Click to show it" if known else "It is not in the library"))
+
+    def show_picture(self, pixmap: QPixmap) -> None:
+        """Show its thumbnail."""
+        self.pictured = True
+        self.setIcon(QIcon(_square(pixmap)))
 
 
 class WhyDock(QDockWidget):
@@ -198,17 +205,28 @@ class WhyDock(QDockWidget):
 
     def _show_icons(self) -> None:
         for card in self.cards:
-            if card.near is not None and card.icon().isNull():
+            if card.near is not None and not card.pictured:
                 sample: Sample = card.near.sample
                 pixmap = self._thumbnails.get(sample.key, sample)
                 if pixmap is not None:
-                    card.setIcon(QIcon(pixmap))
+                    card.show_picture(pixmap)
 
     def _open(self, card: NearCard) -> None:
         item = None if card.near is None else self._session.items.get(card.near.sample.key)
         if item is not None:
             self._session.set_current(item)
             self.opened.emit()
+
+
+def _square(pixmap: QPixmap | None) -> QPixmap:
+    """The middle of a thumbnail, as in the list; pictures of any shape, and none at all, take the same room."""
+    if pixmap is None:
+        empty = QPixmap(_SIDE, _SIDE)
+        empty.fill(Qt.GlobalColor.transparent)
+        return empty
+    side = min(pixmap.width(), pixmap.height())
+    cut = pixmap.copy((pixmap.width() - side) // 2, (pixmap.height() - side) // 2, side, side)
+    return cut.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
 
 
 class _CardRow(QWidget):

@@ -49,6 +49,8 @@ from ad_desktop.workflows.model import FittedModel
 _SHUTDOWN_SECONDS = 5.0
 _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
+_THREE_COLUMNS = 800
+"""On a narrower screen (or one scaled up as much) library and model share a column."""
 _DEVICES_AFTER_MS = 800
 _MESSAGE_MS = 6000
 _PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 265
@@ -245,6 +247,9 @@ class MainWindow(QMainWindow):
     def _restore_layout(self) -> None:
         room = self.screen().availableSize()
         self.setMinimumSize(QSize(800, 520).boundedTo(room))
+        if room.width() < _THREE_COLUMNS:
+            self.tabifyDockWidget(self.library, self.model)
+            self.library.raise_()
         self.resize(min(1440, round(0.92 * room.width())), min(900, round(0.9 * room.height())))
         widths = [min(400, round(0.33 * self.width())), min(320, round(0.28 * self.width()))]
         self.resizeDocks([self.library, self.model], widths, Qt.Orientation.Horizontal)

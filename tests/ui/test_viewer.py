@@ -151,6 +151,8 @@ def test_a_click_or_enter_jumps_to_a_region(qtbot, window, pictures, by):
     assert (seen.center() - box.center()).manhattanLength() < 1
     assert not viewer.canvas.fitted
     assert viewer.canvas.regions._chosen == 1
+    viewer.canvas.frame(QRectF(0, 0, 70, 60))
+    assert viewer.canvas.fitted
 
 
 @pytest.mark.qt_log_ignore("propagateSizeHints")

@@ -21,7 +21,7 @@ _LARGEST_PIXEL = 48
 """How large one picture pixel can get on the screen, in screen pixels."""
 _FRAME_SHARE = 0.4
 """How much of the view a framed region fills at most."""
-_FRAME_PIXEL = 8
+_FRAME_PIXEL = 24
 """How large framing makes a picture pixel at most, in screen pixels."""
 _REACH = 8
 """How near the cursor counts as on something, in screen pixels."""
@@ -63,7 +63,7 @@ class Canvas(pyqtgraph.GraphicsView):
         self.setAccessibleName("Picture")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFrameShape(self.Shape.NoFrame)
-        self.setMinimumSize(160, 120)
+        self.setMinimumSize(120, 80)
         self.scene().sigMouseMoved.connect(self._hover)
         self.box.sigRangeChangedManually.connect(self._leave_fit)
         self.box.sigRangeChanged.connect(self._tell)
@@ -104,13 +104,18 @@ class Canvas(pyqtgraph.GraphicsView):
             self.box.setRange(QRectF(0, 0, width, height), padding=_MARGIN)
 
     def frame(self, area: QRectF) -> None:
-        """Bring a part of the picture into the middle, with its surroundings."""
+        """Bring a part of the picture into the middle, with its surroundings; a large part shows the whole picture."""
         if self._shown is None:
             return
-        self._fitted = False
         ratio = self.devicePixelRatioF()
         least = QSizeF(self.box.width() * ratio / _FRAME_PIXEL, self.box.height() * ratio / _FRAME_PIXEL)
         size = (area.size() / _FRAME_SHARE).expandedTo(least)
+        wide, tall = self.box.width(), self.box.height()
+        height, width = self._shown.size
+        if max(size.width() / wide, size.height() / tall) >= max(width / wide, height / tall):
+            self.fit()
+            return
+        self._fitted = False
         view = QRectF(QPointF(0, 0), size)
         view.moveCenter(area.center())
         self.box.setRange(view, padding=0)

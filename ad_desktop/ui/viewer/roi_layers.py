@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from ad_desktop.data.roi import Purpose, Shape
@@ -63,8 +63,9 @@ class VeilLayer(pyqtgraph.GraphicsObject):
         cut.fill(_VEIL)
         inner = QPainter(cut)
         origin = to_screen.map(QPointF(0, 0)) - QPointF(seen.topLeft())
-        inner.setBrushOrigin(QPointF(origin.x() % _PERIOD, origin.y() % _PERIOD))
-        inner.fillRect(QRectF(QPointF(0, 0), seen.size().toSizeF()), QBrush(_hatching()))
+        # The lines move with the picture.
+        start = QPointF(-origin.x() % _PERIOD, -origin.y() % _PERIOD)
+        inner.drawTiledPixmap(QRectF(QPointF(0, 0), seen.size().toSizeF()), _hatching(ratio), start)
         inner.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
         target = to_screen.mapRect(self.boundingRect()).translated(-QPointF(seen.topLeft()))
         inner.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, target.width() < self._image.width())
@@ -181,9 +182,10 @@ class ShapeLayer(pyqtgraph.GraphicsObject):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def _hatching() -> QPixmap:
-    """One tile of diagonal lines."""
-    tile = QPixmap(_PERIOD, _PERIOD)
+def _hatching(ratio: float) -> QPixmap:
+    """One tile of diagonal lines, for a screen with ``ratio`` device pixels per pixel."""
+    tile = QPixmap(round(_PERIOD * ratio), round(_PERIOD * ratio))
+    tile.setDevicePixelRatio(ratio)
     tile.fill(QColor(0, 0, 0, 0))
     painter = QPainter(tile)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -176,13 +176,20 @@ class Photographer:
 
 
 def _shrink(path: Path) -> None:
-    """Keep 256 colours: nobody sees a difference, and the repository stays small."""
+    """Keep 256 colours, dithered where they run into each other; flat ground stays flat."""
+    import numpy as np
     from PIL import Image
 
     with Image.open(path) as opened:
         full = opened.convert("RGB")
-        # The palette first, then the picture: only so are the map's smooth colours dithered.
-        small = full.quantize(palette=full.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
+    plain = full.quantize(256)
+    dithered = full.quantize(palette=plain, dither=Image.Dither.FLOYDSTEINBERG)
+    pixels = np.pad(np.asarray(full), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    middle = pixels[1:-1, 1:-1]
+    around = (pixels[:-2, 1:-1], pixels[2:, 1:-1], pixels[1:-1, :-2], pixels[1:-1, 2:])
+    flat = np.logical_or.reduce([(middle == other).all(axis=2) for other in around])
+    small = Image.fromarray(np.where(flat, np.asarray(plain), np.asarray(dithered)))
+    small.putpalette(plain.getpalette() or [])
     small.save(path, optimize=True)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path} has {path.stat().st_size:,} bytes: more than {LARGEST:,}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
-from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow
+from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from ad_desktop.data.samples import Label
 from ad_desktop.detectors.base import Detector
@@ -17,6 +17,7 @@ from ad_desktop.jobs import JobRunner, LaneName
 from ad_desktop.resources import resource
 from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
 from ad_desktop.ui.actions import Actions
+from ad_desktop.ui.choosing import FileDialogs
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.drops import DropVeil
 from ad_desktop.ui.export_dialog import ExportDialog
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
         self.importing = ImportFlow(runner, self.edits, self.problems, self)
         self.predicting = PredictFlow(runner, session, self.problems, self)
         self.exporting = ExportFlow(runner, session, self.problems, self)
+        self.dialogs = FileDialogs(settings, self)
         self.unsaved = UnsavedModel(session, self.fitting, sample, self._choose_model_place, self)
         self._asks = True
         icons = Icons(theme)
@@ -182,10 +184,10 @@ class MainWindow(QMainWindow):
 
     def _connect_actions(self) -> None:
         a = self.actions_
-        a.add_folder.triggered.connect(self._choose_folder)
-        a.add_files.triggered.connect(self._choose_files)
+        a.add_folder.triggered.connect(self.dialogs.ask_folder)
+        a.add_files.triggered.connect(self.dialogs.ask_pictures)
         a.open_sample.triggered.connect(self.open_sample)
-        a.open_model.triggered.connect(self._choose_model)
+        a.open_model.triggered.connect(self.dialogs.ask_model)
         a.save_model.triggered.connect(self._choose_model_place)
         a.export.triggered.connect(self.ask_export)
         a.quit.triggered.connect(self.close)
@@ -225,6 +227,10 @@ class MainWindow(QMainWindow):
         self.menus.recent_folders.chosen.connect(lambda path: self.open_paths([path]))
         self.menus.recent_models.chosen.connect(self._open_model)
         self.importing.model_given.connect(self._open_model)
+        self.dialogs.pictures_chosen.connect(self.open_paths)
+        self.dialogs.model_chosen.connect(self._open_model)
+        self.dialogs.place_chosen.connect(self.fitting.save)
+        self.dialogs.place_refused.connect(self.unsaved.forget)
         self.importing.unclear.connect(self.library.label_bar.ask)
         self.importing.added.connect(self._show_added)
         self.library.label_bar.chosen.connect(self.edits.label)
@@ -299,52 +305,13 @@ class MainWindow(QMainWindow):
         self.library.search.setFocus()
         self.library.search.selectAll()
 
-    def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, "Add a folder", str(self._settings.value("last/folder", "")))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda text: self._take_chosen([text]))
-        dialog.open()
-
-    def _choose_files(self) -> None:
-        dialog = QFileDialog(self, "Add pictures", str(self._settings.value("last/folder", "")))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([
-            "Pictures (*.png *.jpg *.jpeg *.bmp *.webp *.tif *.tiff *.PNG *.JPG *.JPEG *.BMP *.WEBP *.TIF *.TIFF)",
-            "All files (*)",
-        ])  # fmt: skip
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self._take_chosen)
-        dialog.open()
-
-    def _take_chosen(self, texts: list[str]) -> None:
-        paths = [Path(text) for text in texts]
-        self._settings.setValue("last/folder", str(paths[0].parent))
-        self.open_paths(paths)
-
-    def _choose_model(self) -> None:
-        dialog = QFileDialog(self, "Open a model", str(self._settings.value("last/model", "")))
-        dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})", "All files (*)"])
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda text: self._open_model(Path(text)))
-        dialog.open()
-
     def _open_model(self, path: Path) -> None:
-        self._settings.setValue("last/model", str(path.parent))
+        self.dialogs.remember_model(path)
         device = self.model.settings.device.currentData()
         self.unsaved.guard(lambda: self.fitting.open(path, device))
 
     def _choose_model_place(self) -> None:
-        dialog = QFileDialog(self, "Save the model", str(self._settings.value("last/model", "")))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})"])
-        dialog.setDefaultSuffix(MODEL_SUFFIX.lstrip("."))
-        dialog.selectFile(self.unsaved.path.name if self.unsaved.path else f"model{MODEL_SUFFIX}")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda text: self.fitting.save(Path(text)))
-        dialog.rejected.connect(self.unsaved.forget)
-        dialog.open()
+        self.dialogs.ask_place(self.unsaved.path.name if self.unsaved.path else f"model{MODEL_SUFFIX}")
 
     def _show_title(self) -> None:
         path = self.unsaved.path
@@ -352,7 +319,7 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.unsaved.modified)
 
     def _say_saved(self, path: Path, model: FittedModel) -> None:
-        self._settings.setValue("last/model", str(path.parent))
+        self.dialogs.remember_model(path)
         self.menus.recent_models.remember(path)
         self.problems.notes("Model", [f"Saved to {path}"])
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -143,10 +146,22 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         LocalPyramid(LAYOUT).restore(state, 14)
 
 
-def test_progress_and_cancel() -> None:
-    pyramid, task = fitted(rows(6)), Task()
-    pyramid.held_out(store_of(rows(6)), [0, 0, 1, 1, 2, 2], task)
-    assert (task.progress.done, task.progress.total) == (6, 6)
-    task.cancel()
+@pytest.mark.parametrize("groups", [range(30), [i // 3 for i in range(30)], [0] * 20 + [1] * 10])
+def test_progress_and_cancel(groups: list[int]) -> None:
+    pyramid, task = fitted(rows(30)), Task()
+    pyramid.held_out(store_of(rows(30)), groups, task)
+    assert (task.progress.done, task.progress.total) == (30, 30)
+
+    class Impatient(Task):
+        """Cancelled at the second report."""
+
+        def report(self, message: str, done: int = 0, total: int = 0) -> None:
+            if self.progress.done:
+                self.cancel()
+            super().report(message, done, total)
+
+    before = set(threading.enumerate())
     with pytest.raises(Cancelled):
-        pyramid.held_out(store_of(rows(6)), range(6), task)
+        pyramid.held_out(store_of(rows(30)), groups, Impatient())
+    gc.collect()
+    assert set(threading.enumerate()) <= before

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from pictures import save, textured, with_defect, write_bad_files
 
+from ad_desktop.workflows.fit import FitOutcome
+
 SIDE = 96
 SMALL = {"image_size": 64}
 """Parameters of a fit that takes half a second."""
+
+Fit = Callable[..., FitOutcome]
+"""A fit of samples with small parameters."""
 
 
 def make_world(root: Path) -> Path:

@@ -314,9 +314,10 @@ class MainWindow(QMainWindow):
         self.dialogs.ask_place(self.unsaved.path.name if self.unsaved.path else f"model{MODEL_SUFFIX}")
 
     def _show_title(self) -> None:
-        path = self.unsaved.path
-        self.setWindowTitle("AD Desktop[*]" if path is None else f"{path.name}[*] – AD Desktop")
-        self.setWindowModified(self.unsaved.modified)
+        path, modified = self.unsaved.path, self.unsaved.modified
+        unnamed = "Unsaved model[*] – AD Desktop" if modified else "AD Desktop[*]"
+        self.setWindowTitle(unnamed if path is None else f"{path.name}[*] – AD Desktop")
+        self.setWindowModified(modified)
 
     def _say_saved(self, path: Path, model: FittedModel) -> None:
         self.dialogs.remember_model(path)

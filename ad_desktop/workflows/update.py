@@ -33,10 +33,16 @@ def update(model: FittedModel, add: Sequence[Sample], remove: Sequence[str], tas
     known, added = detector.normal_set.keys, [item.sample.key for item in prepared]
     gone = dict.fromkeys([*remove, *(key for key in added if key in set(known))])
     assign_groups(model.group_spec, [*(key for key in known if key not in gone), *added], None)
-    detector.update(prepared, [*gone], task)
-    # The detector is changed by now: too late for a cancel, but not for what the user should know.
+    before = detector.state()
+    # Too late for a cancel once the detector is changed, but not for what the user should know.
     rest = Task()
-    calibration = calibrate(detector, model.group_spec, rest)
+    detector.update(prepared, [*gone], task)
+    try:
+        calibration = calibrate(detector, model.group_spec, rest)
+    except BaseException:
+        # A detector that fails to update undoes that by itself, but its old calibration goes with its old state.
+        detector.restore(before)
+        raise
     for note in rest.notes:
         task.note(note)
     return FitOutcome(replace(model, calibration=calibration), failures, task.notes)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from world import SMALL, make_world
+from world import SMALL, Fit, make_world
 
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Sample
 from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, fit
 from ad_desktop.workflows.store import save_model
-
-Fit = Callable[..., FitOutcome]
 
 
 @pytest.fixture(scope="session")

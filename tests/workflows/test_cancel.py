@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Fit
+from world import Fit
 
 from ad_desktop.__main__ import main
 from ad_desktop.cli import commands

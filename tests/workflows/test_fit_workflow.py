@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Fit
-from world import SMALL
+from world import SMALL, Fit
 
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Sample

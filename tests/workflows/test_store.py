@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Fit
 from safetensors import safe_open
+from world import Fit
 
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Sample

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Fit
 from pictures import save, textured
+from world import Fit
 
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Sample
@@ -97,3 +97,21 @@ def test_a_loaded_model_needs_no_other_pictures(
     monkeypatch.setattr(type(model.detector), "prepare", watched)
     update(model, [good[3]], [good[0].key], Task())
     assert read == [good[3].path]
+
+
+def test_a_calibration_that_fails_leaves_the_model_as_it_was(
+    good: list[Sample], fitted: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fitted(good[:12]).model
+    before = whole(model)
+
+    def fail(*_: object) -> None:
+        raise UserError("no components")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ad_desktop.workflows.update.calibrate", fail)
+        with pytest.raises(UserError, match="no components"):
+            update(model, good[12:], [], Task())
+    assert whole(model) == before
+    again = update(model, good[12:], [], Task()).model
+    np.testing.assert_allclose(again.calibration.scores, fitted(good).model.calibration.scores, rtol=1e-6)

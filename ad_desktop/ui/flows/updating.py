@@ -36,20 +36,12 @@ def change_normals(
     as it was.
     """
     detector = model.detector
-    before = detector.normal_set.keys
-    known = set(before)
+    known = set(detector.normal_set.keys)
     add = [sample for key, sample in wanted.items() if sample is not None and key not in known]
     remove = [key for key, sample in wanted.items() if sample is None and key in known]
     if not add and not remove:
         return None
-    state = detector.state()
-    try:
-        outcome = update(model, add, remove, task)
-    except BaseException:
-        # The update itself leaves no trace when it fails, but the calibration after it may fail, too.
-        if detector.normal_set.keys != before:
-            detector.restore(state)
-        raise
+    outcome = update(model, add, remove, task)
     keys = detector.normal_set.keys
     added = len(set(keys) - known)
     return Changed(outcome, keys, _rescored(detector, seen, task), added, len(remove))

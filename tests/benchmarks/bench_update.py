@@ -1,8 +1,9 @@
 """Changing the normal set of a fitted model, and scoring known pictures again.
 
-Adding one picture to a model of about 700: less than 50 ms beyond its forward pass for the model
-itself (statistics, factors, image score). Scoring 1,000 known pictures again: less than a second. Beside
-these, what it takes to calibrate anew, and the whole command on a model of 1,000 normal pictures.
+Adding one picture to a model of about 700 takes less than 50 ms beyond its forward pass for the model
+itself (statistics, factors, image score). To add one to a model of 1,000 and score 1,000 known pictures
+again takes less than a second. The stricter reading adds the calibration of the threshold, which scores
+every normal picture by a model without its group, and the start of a process of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import Report, cheapest, child, magnetic_tile, pictures
+from common import Cost, Report, cheapest, child, magnetic_tile, pictures
 
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.gaussian_ad import GaussianAD
@@ -28,43 +29,51 @@ MANY = 1000
 ROUNDS = 5
 ADD_MILLISECONDS = 50.0
 AGAIN_SECONDS = 1.0
+FORWARD, UPDATE = "its forward pass", "detector.update, with the forward pass"
+WHOLE, RESCORE = "workflows.update, whole", "detector.rescore, all known pictures"
 
 
-def report_adding(normal: list[Sample], others: list[Sample], title: str) -> tuple[Report, FittedModel]:
-    """Add one picture to a model of ``normal`` in every round."""
+def adding(normal: list[Sample], others: list[Sample]) -> tuple[FittedModel, dict[str, Cost]]:
+    """Fit a model of ``normal``, and add one picture to it in every round."""
     model = fit(normal, FitOptions(), Task()).model
     detector = model.detector
     assert isinstance(detector, GaussianAD)
     queue = iter(others)
     prepared = iter([detector.prepare(sample) for sample in others[ROUNDS:]])
     forward = detector.prepare(others[0]).pixels[np.newaxis]
-    found = cheapest(
-        {
-            "its forward pass": lambda: detector.engine.run(forward),
-            "detector.update, with the forward pass": lambda: detector.update([next(prepared)], [], Task()),
-            "calibrate anew": lambda: calibrate(detector, model.group_spec, Task()),
-            "  the same, every picture a group": lambda: calibrate(detector, "none", Task()),
-            "workflows.update, whole": lambda: update(model, [next(queue)], [], Task()),
-        },
-        ROUNDS,
-    )
-    report = Report(f"{title} (least of {ROUNDS} rounds)")
+    works = {
+        FORWARD: lambda: detector.engine.run(forward),
+        UPDATE: lambda: detector.update([next(prepared)], [], Task()),
+        "calibrate anew, automatic groups": lambda: calibrate(detector, "auto", Task()),
+        "calibrate anew, every picture a group": lambda: calibrate(detector, "none", Task()),
+        WHOLE: lambda: update(model, [next(queue)], [], Task()),
+    }
+    return model, cheapest(works, ROUNDS)
+
+
+def report_few(normal: list[Sample], others: list[Sample]) -> Report:
+    """One picture more for a model of some hundreds."""
+    _, found = adding(normal, others)
+    report = Report(f"One picture more, {len(normal)} normal ones (least of {ROUNDS} rounds)")
     for name, taken in found.items():
         report.milliseconds(name, taken)
-    own = found["detector.update, with the forward pass"].cpu - found["its forward pass"].cpu
+    own = found[UPDATE].cpu - found[FORWARD].cpu
     report.bar("detector.update less its forward pass, ms of CPU", own * 1e3, ADD_MILLISECONDS)
-    return report, model
-
-
-def report_again(model: FittedModel, known: list[Sample]) -> Report:
-    """Score known pictures again from their features."""
-    detector = model.detector
-    features = [r.prediction.features for r in predict(model, known, Task()) if r.prediction is not None]
-    taken = cheapest({"detector.rescore": lambda: detector.rescore(features)}, ROUNDS)["detector.rescore"]
-    report = Report(f"{len(features)} known pictures scored again (least of {ROUNDS} rounds)")
-    report.milliseconds("detector.rescore", taken)
-    report.bar("detector.rescore, seconds of CPU", taken.cpu, AGAIN_SECONDS)
     return report
+
+
+def report_many(normal: list[Sample], others: list[Sample]) -> tuple[Report, FittedModel]:
+    """The same for a model of many, and the known pictures scored again."""
+    model, found = adding(normal, others)
+    known = [r.prediction.features for r in predict(model, normal, Task()) if r.prediction is not None]
+    found |= cheapest({RESCORE: lambda: model.detector.rescore(known)}, ROUNDS)
+    report = Report(f"One picture more, {len(normal)} normal ones (least of {ROUNDS} rounds)")
+    for name, taken in found.items():
+        report.milliseconds(name, taken)
+    both = found[UPDATE].wall + found[RESCORE].wall
+    report.bar(f"detector.update and detector.rescore of {len(known)}, seconds", both, AGAIN_SECONDS)
+    report.aim("workflows.update, which calibrates too, seconds", found[WHOLE].wall, AGAIN_SECONDS)
+    return report, model
 
 
 def report_command(model: FittedModel, others: list[Sample]) -> Report:
@@ -81,7 +90,7 @@ def report_command(model: FittedModel, others: list[Sample]) -> Report:
         ]
     best = min(runs, key=lambda run: run.cpu)
     report.milliseconds("the whole command", best)
-    report.bar("the whole command, seconds on the wall", min(run.wall for run in runs), AGAIN_SECONDS)
+    report.aim("the whole command, seconds", min(run.wall for run in runs), AGAIN_SECONDS)
     return report
 
 
@@ -92,13 +101,9 @@ def main() -> int:
     more = [Sample(path) for path in pictures(folder / "test" / "good", folder / "test")]
     more = list({sample.key: sample for sample in more}.values())
     spare = MANY - len(good)
-    few, _ = report_adding(good, more[: 2 * ROUNDS], f"One picture more, {len(good)} normal ones")
-    codes = [few.finish()]
-    many, model = report_adding(
-        [*good, *more[:spare]], more[spare : spare + 2 * ROUNDS], f"The same, {MANY} normal ones"
-    )
+    codes = [report_few(good, more[: 2 * ROUNDS]).finish()]
+    many, model = report_many([*good, *more[:spare]], more[spare : spare + 2 * ROUNDS])
     codes.append(many.finish())
-    codes.append(report_again(model, [*good, *more][:MANY]).finish())
     codes.append(report_command(model, more[spare + 2 * ROUNDS :]).finish())
     return max(codes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,6 +36,33 @@ class Sample:
     def name(self) -> str:
         """Short text for lists: the file name, with the page where there are several."""
         return self.path.name if self.page is None else f"{self.path.name} · page {self.page + 1}"
+
+
+@dataclass(frozen=True)
+class VolumeSample(Sample):
+    """One scan on disk: a volume file, or one DICOM series in a folder.
+
+    ``series`` is the SeriesInstanceUID where ``path`` is a folder of DICOM files (empty: a file that holds
+    one volume; a multi-frame DICOM file is one). Where one series or file holds several volumes, ``part`` is
+    the 0-based number of this one, in the order of their times or acquisitions. ``title`` is what the scan
+    says of itself, for lists; it does not tell samples apart.
+    """
+
+    series: str = ""
+    part: int | None = None
+    title: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        """The absolute path, with ``#series`` and ``#part`` (1-based) where there are several."""
+        pieces = [str(self.path.absolute()), self.series, "" if self.part is None else str(self.part + 1)]
+        return "#".join(piece for piece in pieces if piece)
+
+    @property
+    def name(self) -> str:
+        """The scan's own title where it has one, else the file name."""
+        name = self.title or self.path.name
+        return name if self.part is None else f"{name} · part {self.part + 1}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Scans: volumes with their place in the patient."""

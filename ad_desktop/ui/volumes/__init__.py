@@ -1,0 +1,1 @@
+"""Scans in the window: three linked planes and what lies over them."""

@@ -1,0 +1,73 @@
+"""What is written and drawn over a plane: letters, title, scale bar, crosshair."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from ad_desktop.ui.volumes.geometry import scale_bar
+
+_TEXT = QColor("#e7eaee")
+_SEAM = QColor(0, 0, 0, 170)
+_CROSS = QColor("#ffd166")
+_GAP = 9
+_MARGIN = 8
+_BAR_SHARE = 0.3
+
+
+def draw_letters(painter: QPainter, room: QRect, letters: tuple[str, str, str, str]) -> None:
+    """The sides of the patient at the left, right, top and bottom edge."""
+    align = Qt.AlignmentFlag
+    places = (
+        align.AlignLeft | align.AlignVCenter, align.AlignRight | align.AlignVCenter,
+        align.AlignTop | align.AlignHCenter, align.AlignBottom | align.AlignHCenter,
+    )  # fmt: skip
+    for letter, where in zip(letters, places, strict=True):
+        _text(painter, room, letter, where, bold=True)
+
+
+def draw_title(painter: QPainter, room: QRect, text: str) -> None:
+    """The plane and its slice, at the upper left."""
+    _text(painter, room, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+
+
+def draw_bar(painter: QPainter, room: QRect, scale: float) -> None:
+    """A scale bar at the lower left, ``scale`` in pixels per mm."""
+    length, text = scale_bar(scale, min(140.0, _BAR_SHARE * room.width()))
+    left, bottom, long = room.left() + _MARGIN + 2, room.bottom() - _MARGIN, length * scale
+    lines = [
+        QLineF(left, bottom, left + long, bottom), QLineF(left, bottom - 4, left, bottom),
+        QLineF(left + long, bottom - 4, left + long, bottom),
+    ]  # fmt: skip
+    for colour, width in ((_SEAM, 4.0), (_TEXT, 1.6)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLines(lines)
+    above = QRect(room.left(), room.top(), room.width(), room.height() - 9)
+    _text(painter, above, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
+
+
+def draw_cross(painter: QPainter, room: QRect, place: QPointF) -> None:
+    """Two lines through a place, open around it so that it can be seen."""
+    x, y = place.x(), place.y()
+    area = QRectF(room)
+    lines = [
+        QLineF(area.left(), y, x - _GAP, y), QLineF(x + _GAP, y, area.right(), y),
+        QLineF(x, area.top(), x, y - _GAP), QLineF(x, y + _GAP, x, area.bottom()),
+    ]  # fmt: skip
+    seen = QColor(_CROSS)
+    seen.setAlpha(200)
+    for colour, width in ((QColor(0, 0, 0, 90), 2.6), (seen, 1.0)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLines(lines)
+
+
+def _text(painter: QPainter, room: QRect, text: str, where: Qt.AlignmentFlag, bold: bool = False) -> None:
+    font = painter.font()
+    font.setBold(bold)
+    painter.setFont(font)
+    inner = room.adjusted(_MARGIN, 5, -_MARGIN, -5)
+    painter.setPen(_SEAM)
+    for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)):
+        painter.drawText(inner.translated(across, down), int(where), text)
+    painter.setPen(_TEXT)
+    painter.drawText(inner, int(where), text)

@@ -1,0 +1,148 @@
+"""The bar under the planes: window, projection, what lies over the scan."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QLabel, QSlider, QWidget
+
+from ad_desktop.data.volumes.windows import PRESETS, Preset, applies
+from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
+
+_THICKNESS = 20.0
+
+
+class VolumeControls(QFrame):
+    """``preset_chosen`` carries a preset, ``changed`` comes when something is to be shown otherwise."""
+
+    preset_chosen = Signal(object)
+    changed = Signal()
+
+    def __init__(self, icons: Icons, settings: QSettings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("foot")
+        self._icons = icons
+        self._settings = settings
+        self.preset = QComboBox()
+        self.preset.setAccessibleName("Window preset")
+        self.preset.setToolTip("Window: width and level. Drag with the right mouse button for any other")
+        self.presets = [self._preset_action(number, preset) for number, preset in enumerate(PRESETS, 1)]
+        self.invert = self._toggle("Inverted", "invert-colors", "I", "Show high values dark", on=False)
+        self.neurological = self._toggle("Neurological view", "account-switch-outline", "R",
+                                         "The patient's left at the left side", on=False)  # fmt: skip
+        self.crosshair = self._toggle("Crosshair", "crosshairs", "X", "Show where the planes meet")
+        self.maximise = self._toggle("One plane alone", "arrow-expand-all", "M",
+                                     "Let the plane with the focus fill the room", on=False)  # fmt: skip
+        self.slab = self._toggle("Slab projection", "layers-triple-outline", "P",
+                                 "Largest value through a slab (MIP)", on=False)  # fmt: skip
+        self.contour = self._toggle("Threshold contour", "vector-polyline", "T",
+                                    "Outline what lies above the threshold")  # fmt: skip
+        self.truth = self._toggle("Known outline", "shape-polygon-plus", "K", "Outline the known mask")
+        self.fit = self._action("Fit to window", "fit-to-page-outline", ["F", "0"])
+        self.thickness = QDoubleSpinBox()
+        self.thickness.setRange(1, 3000)
+        self.thickness.setDecimals(0)
+        self.thickness.setSuffix(" mm")
+        self.thickness.setAccessibleName("Slab thickness")
+        self.thickness.setToolTip("Thickness of the slab; more than the whole scan shows all of it")
+        self.fusion = QComboBox()
+        self.fusion.setAccessibleName("Scan on top")
+        self.fusion.setToolTip("Another scan of the library shown over this one")
+        self.fusion.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.fusion.setMinimumContentsLength(10)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setFixedWidth(80)
+        self.opacity.setAccessibleName("Opacity of what lies over the scan")
+        self.opacity.setToolTip("Opacity of what lies over the scan")
+        self._build()
+        self._restore()
+        self.preset.activated.connect(lambda _: self.preset_chosen.emit(self.preset.currentData()))
+        for toggle in self._remembered().values():
+            toggle.toggled.connect(self._change)
+        self.slab.toggled.connect(self._change)
+        self.thickness.valueChanged.connect(self._change)
+        self.opacity.valueChanged.connect(self._change)
+
+    @property
+    def slab_mm(self) -> float:
+        """Thickness of the slab in mm; 0: a single slice."""
+        return self.thickness.value() if self.slab.isChecked() else 0.0
+
+    def actions_of_view(self) -> list[QAction]:
+        """Actions for menus and for the keys of other widgets."""
+        return [
+            *self.presets, self.invert, self.neurological, self.crosshair, self.maximise, self.slab, self.fit,
+            self.contour, self.truth,
+        ]  # fmt: skip
+
+    def set_active(self, active: bool) -> None:
+        """Let the keys act, or leave them to another viewer."""
+        for action in self.actions_of_view():
+            action.setEnabled(active)
+            action.setVisible(active)
+
+    def offer_presets(self, unit: str) -> None:
+        """Offer what makes sense for values in ``unit``."""
+        self.preset.clear()
+        for preset, action in zip(PRESETS, self.presets, strict=True):
+            fitting = applies(preset, unit)
+            action.setEnabled(fitting)
+            if fitting:
+                self.preset.addItem(preset.title, preset)
+
+    def show_preset(self, preset: Preset | None) -> None:
+        """Show which preset is in use; None: a window of the user's own."""
+        self.preset.setCurrentIndex(-1 if preset is None else self.preset.findText(preset.title))
+
+    def _build(self) -> None:
+        self.preset.setPlaceholderText("Own window")
+        self.preset.setMinimumContentsLength(9)
+        flow = FlowLayout(self, across=10)
+        flow.setContentsMargins(8, 4, 8, 4)
+        flow.addWidget(group([self.preset, button_of(self.invert)], spacing=2))
+        flow.addWidget(group([button_of(self.slab), self.thickness], spacing=2))
+        flow.addWidget(group([QLabel("On top"), self.fusion, self.opacity]))
+        toggles = (self.contour, self.truth, self.crosshair, self.neurological, self.maximise, self.fit)
+        flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
+
+    def _preset_action(self, number: int, preset: Preset) -> QAction:
+        action = QAction(f"Window: {preset.title}", self)
+        action.setShortcut(QKeySequence(str(number)))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(lambda: self.preset_chosen.emit(preset))
+        return action
+
+    def _action(self, text: str, icon: str, keys: list[str], tip: str = "") -> QAction:
+        action = QAction(text, self)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.setToolTip(f"{tip or text} ({keys[0]})")
+        self._icons.bind(action, icon)
+        return action
+
+    def _toggle(self, text: str, icon: str, key: str, tip: str, on: bool = True) -> QAction:
+        action = self._action(text, icon, [key], tip)
+        action.setCheckable(True)
+        action.setChecked(on)
+        return action
+
+    def _remembered(self) -> dict[str, QAction]:
+        return {
+            "neurological": self.neurological, "crosshair": self.crosshair, "contour": self.contour,
+            "truth": self.truth,
+        }  # fmt: skip
+
+    def _change(self) -> None:
+        for name, toggle in self._remembered().items():
+            self._settings.setValue(f"volumes/{name}", toggle.isChecked())
+        self._settings.setValue("volumes/thickness", self.thickness.value())
+        self._settings.setValue("volumes/opacity", self.opacity.value())
+        self.changed.emit()
+
+    def _restore(self) -> None:
+        for name, toggle in self._remembered().items():
+            toggle.setChecked(self._settings.value(f"volumes/{name}", toggle.isChecked(), type=bool) is True)
+        self.thickness.setValue(float(str(self._settings.value("volumes/thickness", _THICKNESS))))
+        self.opacity.setValue(int(str(self._settings.value("volumes/opacity", 50))))

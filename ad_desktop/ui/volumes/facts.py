@@ -1,0 +1,120 @@
+"""The fourth quadrant: what the scan is, what is under the crosshair and the cursor, what should be known of it."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
+
+from ad_desktop.data.volumes.planes import is_oblique, obliquity
+from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
+
+_MODALITIES = {"CT": "CT", "PT": "PET", "MR": "MR"}
+
+
+class Facts(QScrollArea):
+    """Lines of name and value; follows the scene."""
+
+    def __init__(self, scene: Scene, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene = scene
+        self._theme = theme
+        self._under: Index | None = None
+        self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.RichText)
+        self.text.setWordWrap(True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text.setContentsMargins(14, 10, 14, 10)
+        self.setWidget(self.text)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumSize(90, 80)
+        self.setAccessibleName("Facts of the scan")
+        scene.changed.connect(self._show)
+        scene.moved.connect(self._show)
+        theme.changed.connect(self._show)
+        self._show()
+
+    def set_under(self, index: Index | None) -> None:
+        """Show the values of a voxel (x first), or of the crosshair's."""
+        self._under = index
+        self._show()
+
+    def _show(self) -> None:
+        volume = self._scene.volume
+        if volume is None:
+            self.text.clear()
+            return
+        dim = self._theme.colours.dim
+        rows = "".join(
+            f"<tr><td style='color:{dim}; padding:1px 14px 1px 0'>{html.escape(name)}</td>"
+            f"<td>{html.escape(value)}</td></tr>"
+            for name, value in [*_static(volume), *self._moving(volume)]
+        )
+        notes = "".join(
+            f"<p style='color:{self._theme.colours.warning}; margin:6px 0 0 0'>⚠ {html.escape(note)}</p>"
+            for note in notes_of(volume)
+        )
+        self.text.setText(
+            f"<table cellspacing='0'>{rows}</table>{notes}"
+            f"<p style='color:{dim}; margin:8px 0 0 0'>Research use only</p>"
+        )
+
+    def _moving(self, volume: Volume) -> list[tuple[str, str]]:
+        scene = self._scene
+        index = scene.cross if self._under is None else self._under
+        rows = [
+            ("Window", f"W {scene.window.width:.4g} · L {scene.window.level:.4g}"),
+            ("Position", describe_position(volume, index)),
+            ("Value", describe_value(volume, index)),
+        ]
+        colours = [layer for layer in scene.layers if isinstance(layer, ColourLayer)]
+        return rows + [(layer.title, value_of(layer, volume, index)) for layer in colours]
+
+
+def notes_of(volume: Volume) -> list[str]:
+    """What the user should know of a scan."""
+    notes = list(volume.warnings)
+    if is_oblique(volume):
+        notes.append(f"Oblique: shown on its own axes, up to {obliquity(volume):.0f}° from the patient's.")
+    return notes
+
+
+def describe_position(volume: Volume, index: Index) -> str:
+    """A voxel's place in the patient in words: L 12.3, P 4.0, S 100.2 mm."""
+    letters = (("R", "L"), ("A", "P"), ("I", "S"))
+    place = volume.position(index)
+    return ", ".join(f"{pair[int(mm >= 0)]} {abs(mm):.1f}" for pair, mm in zip(letters, place, strict=True)) + " mm"
+
+
+def describe_value(volume: Volume, index: Index) -> str:
+    """A voxel's value with its unit."""
+    x, y, z = index
+    return f"{float(volume.array[z, y, x]):.5g} {volume.unit}".strip()
+
+
+def value_of(layer: ColourLayer, grid: Volume, index: Index) -> str:
+    """A layer's value at a voxel of the grid, from the layer's nearest voxel."""
+    other = layer.sampler.volume
+    x, y, z = np.rint(other.index(grid.position(index))).astype(int).tolist()
+    if not all(0 <= i < n for i, n in zip((z, y, x), other.shape, strict=True)):
+        return "outside"
+    return f"{float(other.array[z, y, x]):.5g} {layer.unit}".strip()
+
+
+def _static(volume: Volume) -> list[tuple[str, str]]:
+    z, y, x = volume.shape
+    along_z, along_y, along_x = volume.spacing
+    rows = [("Scan", volume.source.name if volume.source else "")]
+    rows.append(("Modality", _MODALITIES.get(volume.modality, volume.modality)))
+    rows.append(("Size", f"{x} × {y} × {z}"))
+    rows.append(("Spacing", f"{along_x:.3g} × {along_y:.3g} × {along_z:.3g} mm"))
+    rows.append(("Unit", volume.unit or "not known"))
+    rows += [(name, text) for name, text in volume.facts.items()]
+    return [(name, text) for name, text in rows if text]

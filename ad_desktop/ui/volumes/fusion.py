@@ -1,0 +1,98 @@
+"""The scan on top: chosen from the library, read in the background, refused where it lies in another space."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.jobs import JobRunner
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.volumes.controls import VolumeControls
+from ad_desktop.ui.volumes.overlays import shares_space
+from ad_desktop.ui.volumes.question import FrameQuestion
+from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+
+
+class Fusion(QObject):
+    """``scan`` is what is to be shown on top (None: nothing); ``changed`` comes with another."""
+
+    changed = Signal()
+    failed = Signal(str, object)
+
+    def __init__(
+        self,
+        session: Session,
+        runner: JobRunner,
+        load: Load,
+        controls: VolumeControls,
+        question: FrameQuestion,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._controls = controls
+        self._question = question
+        self._base: OpenScan | None = None
+        self._asked: OpenScan | None = None
+        self.scan: OpenScan | None = None
+        self.source = ScanSource(runner, load, self)
+        self.source.ready.connect(self._take)
+        self.source.failed.connect(self._fail)
+        self.source.cancelled.connect(lambda _: self._reset())
+        controls.fusion.activated.connect(lambda _: self._choose())
+        question.overlaid.connect(self._accept)
+        question.refused.connect(self._reset)
+        session.items_changed.connect(self._offer)
+        self._offer()
+
+    def set_base(self, scan: OpenScan | None) -> None:
+        """Another scan lies below; nothing is on top of it."""
+        self._base = scan
+        self._reset()
+        self._offer()
+
+    def _offer(self) -> None:
+        box, base = self._controls.fusion, self._base
+        chosen = box.currentData()
+        box.clear()
+        box.addItem("Nothing", "")
+        for item in self._session.items.values():
+            if isinstance(item.sample, VolumeSample) and base is not None and item.key != base.key:
+                box.addItem(item.name, item.key)
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        box.setEnabled(box.count() > 1)
+
+    def _choose(self) -> None:
+        self._question.hide()
+        item = self._session.items.get(str(self._controls.fusion.currentData()))
+        if item is None or not isinstance(item.sample, VolumeSample):
+            self._reset()
+        else:
+            self.source.request(item.sample)
+
+    def _take(self, scan: OpenScan) -> None:
+        if self._base is None or scan.key != self._controls.fusion.currentData():
+            return
+        self._asked = scan
+        if shares_space(self._base.volume, scan.volume):
+            self._accept()
+        else:
+            source = scan.volume.source
+            self._question.ask(source.name if source is not None else "The scan")
+
+    def _accept(self) -> None:
+        self.scan, self._asked = self._asked, None
+        self.changed.emit()
+
+    def _fail(self, key: str, error: Exception) -> None:
+        self._reset()
+        self.failed.emit(key, error)
+
+    def _reset(self) -> None:
+        self.source.cancel()
+        self._question.hide()
+        self._controls.fusion.setCurrentIndex(0)
+        self._asked = None
+        if self.scan is not None:
+            self.scan = None
+            self.changed.emit()

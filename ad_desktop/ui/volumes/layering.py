@@ -1,0 +1,121 @@
+"""Gathers what lies over the scan: the scan on top, the anomaly map, the known mask."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.reorient import patient_axes
+from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.detectors.base import Prediction
+from ad_desktop.jobs import Job, JobRunner, LaneName
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.problems import ProblemList
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.viewer.paint import Mode
+from ad_desktop.ui.volumes.controls import VolumeControls
+from ad_desktop.ui.volumes.fusion import Fusion
+from ad_desktop.ui.volumes.overlays import AnomalyMap, fused_layer, map_layers, place_map, truth_layer
+from ad_desktop.ui.volumes.scene import Layer, Scene
+from ad_desktop.ui.volumes.source import Load, OpenScan
+
+
+class Layering(QObject):
+    """Follows the current scan, its prediction, the threshold and the controls."""
+
+    def __init__(
+        self,
+        session: Session,
+        runner: JobRunner,
+        load: Load,
+        scene: Scene,
+        controls: VolumeControls,
+        fusion: Fusion,
+        theme: Theme,
+        problems: ProblemList,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._runner = runner
+        self._load = load
+        self._scene = scene
+        self._controls = controls
+        self._fusion = fusion
+        self._theme = theme
+        self._problems = problems
+        self._scan: OpenScan | None = None
+        self._item: Item | None = None
+        self._prediction: Prediction | None = None
+        self._map: AnomalyMap | None = None
+        self._mask: Volume | None = None
+        self._job: Job | None = None
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._lay)
+        for signal in (controls.changed, fusion.changed, session.threshold_changed):
+            signal.connect(self._soon.start)
+        session.results_changed.connect(self._follow_results)
+
+    def set_scan(self, item: Item | None, scan: OpenScan | None) -> None:
+        """Another scan is shown."""
+        self._item, self._scan = item, scan
+        self._prediction = self._map = self._mask = None
+        self._fusion.set_base(scan)
+        self._controls.truth.setEnabled(item is not None and item.mask is not None)
+        self._follow_results()
+        self._read_mask()
+        self._soon.start()
+
+    def _follow_results(self) -> None:
+        prediction = None if self._item is None else self._item.prediction
+        if prediction is self._prediction:
+            return
+        self._prediction = prediction
+        self._map = None
+        self._soon.start()
+        if self._job is not None:
+            self._job.cancel()
+        scan = self._scan
+        if prediction is None or scan is None:
+            return
+        job = self._runner.submit("Anomaly map", lambda task: place_map(prediction, scan), LaneName.VIEWER, quiet=True)
+        self._job = job
+        job.succeeded.connect(lambda found: self._take_map(prediction, found))
+        job.failed.connect(lambda error: self._problems.error("Anomaly map", error))
+
+    def _take_map(self, prediction: Prediction, found: AnomalyMap) -> None:
+        if prediction is self._prediction:
+            self._map = found
+            self._lay()
+
+    def _read_mask(self) -> None:
+        item, load = self._item, self._load
+        if item is None or item.mask is None or self._scan is None:
+            return
+        sample = VolumeSample(item.mask)
+        job = self._runner.submit(
+            "Known mask", lambda task: patient_axes(load(sample, task)), LaneName.VIEWER, quiet=True
+        )
+        job.succeeded.connect(lambda mask: self._take_mask(item, mask))
+        job.failed.connect(lambda error: self._problems.error("Known mask", error))
+
+    def _take_mask(self, item: Item, mask: Volume) -> None:
+        if item is self._item:
+            self._mask = mask
+            self._lay()
+
+    def _lay(self) -> None:
+        if self._scan is None:
+            return
+        controls, grid = self._controls, self._scan.volume
+        opacity = controls.opacity.value() / 100
+        layers: list[Layer] = []
+        if self._fusion.scan is not None:
+            layers.append(fused_layer(self._fusion.scan, grid, opacity))
+        if self._map is not None:
+            level, colour = self._session.map_threshold, self._theme.colours.contour
+            layers += map_layers(self._map, level, Mode.HEAT, opacity, controls.contour.isChecked(), colour)
+        if self._mask is not None and controls.truth.isChecked():
+            layers.append(truth_layer(self._mask, grid, self._theme.colours.truth))
+        self._scene.set_layers(layers)

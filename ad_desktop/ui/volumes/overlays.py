@@ -1,0 +1,81 @@
+"""Layers over a scan: another scan, an anomaly map, a known mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph
+
+from ad_desktop.data.volumes.sampling import PlaneSampler
+from ad_desktop.data.volumes.volume import SUV, Volume
+from ad_desktop.data.volumes.windows import Window
+from ad_desktop.detectors.base import Prediction
+from ad_desktop.ui.viewer.paint import Mode, colour_table
+from ad_desktop.ui.viewer.pictures import Scale
+from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
+from ad_desktop.ui.volumes.source import OpenScan
+
+_HOT, _OTHER = "CET-L3", "CET-L4"
+_FADE = 40
+"""Codes over which a fused scan fades in, so that its background leaves the scan below bare."""
+_MAP_COLOURS = "inferno"
+
+
+@dataclass(frozen=True, eq=False)
+class AnomalyMap:
+    """A prediction's map on the voxels of an open scan, with the range its colours stand for."""
+
+    volume: Volume
+    scale: Scale
+
+
+def fused_layer(scan: OpenScan, grid: Volume, opacity: float) -> ColourLayer:
+    """Another scan on top, PET in the colours of heat from SUV 0 to 10; ``opacity`` 0–1."""
+    pet = scan.volume.modality == "PT" or scan.volume.unit == SUV
+    window = Window.between(0, 10) if scan.volume.unit == SUV else scan.automatic
+    title = "PET" if pet else scan.volume.modality or "On top"
+    table = hot_table(_HOT if pet else _OTHER, opacity)
+    return ColourLayer(title, PlaneSampler(scan.volume, grid), window.low, window.high, table, scan.volume.unit)
+
+
+def hot_table(name: str, opacity: float) -> tuple[int, ...]:
+    """A colour map as 256 ``0xAARRGGBB`` that fades in at its lower end."""
+    colours = pyqtgraph.colormap.get(name).getLookupTable(nPts=256, alpha=False).astype(np.uint32)
+    alpha = np.clip(np.arange(256) / _FADE, 0, 1) * 255 * opacity
+    red, green, blue = colours.T
+    table = (np.rint(alpha).astype(np.uint32) << 24) | (red << 16) | (green << 8) | blue
+    return tuple(table.tolist())
+
+
+def place_map(prediction: Prediction, scan: OpenScan) -> AnomalyMap:
+    """Compute a prediction's map and lay it on the scan's axes; slow, for a job."""
+    values = scan.turn.apply(np.asarray(prediction.anomaly_map, np.float32))
+    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]))
+
+
+def map_layers(
+    found: AnomalyMap, level: float | None, mode: Mode, opacity: float, contour: bool, colour: str
+) -> list[ColourLayer | LineLayer]:
+    """The map in colours, and the line along its threshold where ``contour``."""
+    code = 128 if level is None else found.scale.code(level)
+    sampler = PlaneSampler(found.volume, found.volume)
+    layers: list[ColourLayer | LineLayer] = []
+    if mode is not Mode.OFF:
+        table = colour_table(_MAP_COLOURS, mode, opacity, code)
+        table[0] = 0
+        layers.append(ColourLayer("Anomaly map", sampler, found.scale.low, found.scale.high, tuple(table)))
+    if contour and level is not None:
+        layers.append(LineLayer("Threshold", sampler, level, colour))
+    return layers
+
+
+def truth_layer(mask: Volume, grid: Volume, colour: str) -> LineLayer:
+    """The outline of a known mask."""
+    return LineLayer("Known", PlaneSampler(mask, grid), 0.5, colour, dashed=True)
+
+
+def shares_space(one: Volume, other: Volume) -> bool:
+    """Whether positions of both mean the same, as far as the files say."""
+    frames = one.frame_of_reference, other.frame_of_reference
+    return not all(frames) or frames[0] == frames[1]

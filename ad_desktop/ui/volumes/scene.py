@@ -1,0 +1,137 @@
+"""What the planes show together: the volume, the place looked at, the window, what lies over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from ad_desktop.data.volumes.planes import Plane
+from ad_desktop.data.volumes.sampling import PlaneSampler
+from ad_desktop.data.volumes.volume import Array, Volume
+from ad_desktop.data.volumes.windows import Window
+
+Index = tuple[int, int, int]
+"""A voxel, x first."""
+
+
+@dataclass(frozen=True)
+class ColourLayer:
+    """Values painted over the volume: ``low`` to ``high`` through ``table``, 256 ``0xAARRGGBB``.
+
+    The first entry should be transparent: it is also what lies outside.
+    """
+
+    title: str
+    sampler: PlaneSampler
+    low: float
+    high: float
+    table: tuple[int, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class LineLayer:
+    """The line along ``level`` of some values, in ``colour`` (``#rrggbb``)."""
+
+    title: str
+    sampler: PlaneSampler
+    level: float
+    colour: str
+    dashed: bool = False
+
+
+Layer = ColourLayer | LineLayer
+
+
+class Scene(QObject):
+    """State of the planes, changed on the main thread only.
+
+    ``changed`` comes when everything has to be painted anew, ``moved`` when the place looked at is another.
+    """
+
+    changed = Signal()
+    moved = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.volume: Volume | None = None
+        self.window = Window(1, 0.5)
+        self.cross: Index = (0, 0, 0)
+        self.neurological = False
+        self.crosshair = True
+        self.bare = False
+        self.slab_mm = 0.0
+        self.layers: tuple[Layer, ...] = ()
+
+    @property
+    def grid(self) -> Volume:
+        """The volume, where it is known that there is one."""
+        if self.volume is None:
+            raise RuntimeError("no volume is shown")
+        return self.volume
+
+    def set_volume(self, volume: Volume | None, window: Window) -> None:
+        """Show another volume (on patient axes), its middle first, with nothing over it."""
+        self.volume = volume
+        self.window = window
+        self.layers = ()
+        if volume is not None:
+            z, y, x = volume.shape
+            self.cross = (x // 2, y // 2, z // 2)
+        self.changed.emit()
+        self.moved.emit()
+
+    def set_window(self, window: Window) -> None:
+        """Show other values from black to white."""
+        if window != self.window:
+            self.window = window
+            self.changed.emit()
+
+    def set_layers(self, layers: Sequence[Layer]) -> None:
+        """Put these over the volume, the first lowest."""
+        self.layers = tuple(layers)
+        self.changed.emit()
+
+    def set_look(
+        self,
+        neurological: bool | None = None,
+        crosshair: bool | None = None,
+        slab_mm: float | None = None,
+        bare: bool | None = None,
+    ) -> None:
+        """Change how things are shown; None leaves it."""
+        self.neurological = self.neurological if neurological is None else neurological
+        self.crosshair = self.crosshair if crosshair is None else crosshair
+        self.slab_mm = self.slab_mm if slab_mm is None else slab_mm
+        self.bare = self.bare if bare is None else bare
+        self.changed.emit()
+
+    def look_at(self, index: Sequence[float]) -> None:
+        """Go to a voxel, x first; the nearest one inside the volume."""
+        if self.volume is None:
+            return
+        limits = self.volume.shape[::-1]
+        x, y, z = (min(max(round(float(i)), 0), n - 1) for i, n in zip(index, limits, strict=True))
+        if (x, y, z) != self.cross:
+            self.cross = (x, y, z)
+            self.moved.emit()
+
+    def slice_of(self, plane: Plane) -> int:
+        """The slice of a plane that is shown."""
+        return self.cross[2 - plane.axis]
+
+    def scroll(self, plane: Plane, by: int) -> None:
+        """Go on by some slices of a plane."""
+        self.show_slice(plane, self.slice_of(plane) + by)
+
+    def show_slice(self, plane: Plane, index: int) -> None:
+        """Go to a slice of a plane."""
+        cross = list(self.cross)
+        cross[2 - plane.axis] = index
+        self.look_at(cross)
+
+    def cut(self, plane: Plane) -> Array:
+        """The volume's values on the slice of a plane that is shown."""
+        return plane.cut(self.grid.array, self.slice_of(plane))

@@ -1,0 +1,147 @@
+"""The centre of the window while a scan is looked at: header, planes, controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSettings, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.jobs import JobRunner
+from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.problems import ProblemList, describe_error
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.viewer.header import ViewerHeader
+from ad_desktop.ui.volumes.controls import VolumeControls
+from ad_desktop.ui.volumes.facts import describe_position, describe_value, value_of
+from ad_desktop.ui.volumes.fusion import Fusion
+from ad_desktop.ui.volumes.layering import Layering
+from ad_desktop.ui.volumes.opening import OpeningPage
+from ad_desktop.ui.volumes.projector import Projector
+from ad_desktop.ui.volumes.quad import Quad
+from ad_desktop.ui.volumes.question import FrameQuestion
+from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
+from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+from ad_desktop.ui.volumes.windowing import Windowing
+
+
+class VolumeViewer(QWidget):
+    """Shows the session's current item where it is a scan; ``readout`` carries the text for the cursor's place."""
+
+    readout = Signal(str)
+
+    def __init__(
+        self,
+        session: Session,
+        runner: JobRunner,
+        icons: Icons,
+        theme: Theme,
+        settings: QSettings,
+        problems: ProblemList,
+        load: Load,
+        arrows: Sequence[QAction],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._item: Item | None = None
+        self.scene = Scene(self)
+        self.projector = Projector(runner, self)
+        self.source = ScanSource(runner, load, self)
+        self.controls = VolumeControls(icons, settings)
+        self.header = ViewerHeader(session, theme, arrows)
+        self.quad = Quad(self.scene, self.projector, theme)
+        self.question = FrameQuestion(icons, theme)
+        self.page = OpeningPage()
+        self.windowing = Windowing(self.scene, self.controls, settings, self)
+        self.fusion = Fusion(session, runner, load, self.controls, self.question, self)
+        self.layering = Layering(session, runner, load, self.scene, self.controls, self.fusion, theme, problems, self)
+        self.inner = QStackedWidget()
+        self.inner.addWidget(self.quad)
+        self.inner.addWidget(self.page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for part in (self.header, self.question, self.inner, self.controls):
+            column.addWidget(part, int(part is self.inner))
+        self.addActions(self.controls.actions_of_view())
+        self.controls.set_active(False)
+        self._connect(problems)
+        self._follow_look()
+
+    def _connect(self, problems: ProblemList) -> None:
+        controls, source = self.controls, self.source
+        self._session.current_changed.connect(self._show_current)
+        source.ready.connect(self._take)
+        source.failed.connect(self._fail)
+        source.cancelled.connect(self._stop)
+        source.progressed.connect(self.page.show_progress)
+        self.page.cancelled.connect(source.cancel)
+        self.page.again.connect(lambda: self._show_current(self._session.current))
+        self.fusion.failed.connect(lambda _, error: problems.error("Scan on top", error))
+        controls.changed.connect(self._follow_look)
+        controls.fit.triggered.connect(self.quad.fit)
+        controls.maximise.triggered.connect(self._maximise)
+        self.quad.maximised.connect(controls.maximise.setChecked)
+        self.quad.hovered.connect(self._read_out)
+
+    def _show_current(self, item: Item | None) -> None:
+        sample = None if item is None else item.sample
+        shown = isinstance(sample, VolumeSample)
+        self.controls.set_active(shown)
+        self._item = item if shown else None
+        if not isinstance(sample, VolumeSample):
+            self.source.cancel()
+            self._set_scan(None)
+            return
+        self.page.show_opening(sample.name)
+        self.inner.setCurrentWidget(self.page)
+        self.source.request(sample)
+
+    def _take(self, scan: OpenScan) -> None:
+        if self._item is not None and scan.key == self._item.key:
+            self._set_scan(scan)
+            self.inner.setCurrentWidget(self.quad)
+
+    def _set_scan(self, scan: OpenScan | None) -> None:
+        self.projector.forget()
+        if scan is None:
+            self.scene.set_volume(None, self.scene.window)
+        else:
+            self.scene.set_volume(scan.volume, self.windowing.first_window(scan))
+        self.layering.set_scan(self._item, scan)
+
+    def _fail(self, key: str, error: Exception) -> None:
+        if self._item is not None and key == self._item.key:
+            self._set_scan(None)
+            self.page.show_message(f"{self._item.name} cannot be shown.\n\n{describe_error(error)}", again=False)
+            self.inner.setCurrentWidget(self.page)
+
+    def _stop(self, key: str) -> None:
+        if self._item is not None and key == self._item.key and not self.source.busy_with(key):
+            self._set_scan(None)
+            self.page.show_message(f"Opening {self._item.name} was cancelled.", again=True)
+
+    def _follow_look(self) -> None:
+        controls = self.controls
+        self.scene.set_look(controls.neurological.isChecked(), controls.crosshair.isChecked(), controls.slab_mm)
+
+    def _maximise(self, alone: bool) -> None:
+        self.quad.set_alone(self.quad.active if alone else None)
+
+    def _read_out(self, index: Index | None) -> None:
+        volume = self.scene.volume
+        if volume is None or index is None:
+            self.readout.emit("")
+            return
+        parts = [describe_position(volume, index), describe_value(volume, index)]
+        parts += [
+            f"{layer.title} {value_of(layer, volume, index)}"
+            for layer in self.scene.layers
+            if isinstance(layer, ColourLayer)
+        ]
+        self.readout.emit("   ·   ".join(parts))

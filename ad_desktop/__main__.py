@@ -9,10 +9,14 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``arguments`` (default: the process's own) and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--read-volumes"]:
+        from ad_desktop.data.volumes.child import main as read_volumes
+
+        return read_volumes()
     from ad_desktop.cli.main import COMMANDS
     from ad_desktop.cli.main import main as run_command
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] == "sample" and not {"--no-window", "--help", "-h", "--json"} & set(given):
         if has_display():
             return _open_window([], sample=True)

@@ -1,0 +1,1 @@
+"""DICOM: headers of files, how images make up volumes, their values."""

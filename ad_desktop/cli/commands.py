@@ -14,6 +14,7 @@ from ad_desktop.cli.predictions import Line, prediction_lines, put_lines
 from ad_desktop.data.folders import scan
 from ad_desktop.data.roi import read_roi
 from ad_desktop.data.samples import Failure
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.write import make_folder
 from ad_desktop.scoring.thresholds import Threshold
@@ -32,7 +33,7 @@ def run_fit(chosen: argparse.Namespace) -> int:
     params = dict(_setting(text) for text in chosen.settings)
     options = FitOptions(
         chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold,
-        read_roi(chosen.roi, chosen.border), max(0, chosen.min_region),
+        read_roi(chosen.roi, chosen.border), max(0, chosen.min_region), Tiling(chosen.tile, chosen.overlap),
     )  # fmt: skip
     check_target(chosen.out)
     with shown(Task()) as task:

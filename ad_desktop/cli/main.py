@@ -118,6 +118,11 @@ def _add_fit(commands: Any) -> None:
         "--roi", type=Path, metavar="FILE.json", help="region of interest: shapes to examine or to ignore"
     )
     parser.add_argument("--border", type=int, default=0, metavar="PX", help="ignore this many pixels along the border")
+    parser.add_argument(
+        "--tile", type=int, default=0, metavar="PX",
+        help="cut pictures larger than this into tiles of this side, for small defects (default: 0, do not)",
+    )  # fmt: skip
+    parser.add_argument("--overlap", type=int, metavar="PX", help="overlap of tiles (default: a quarter of a tile)")
     parser.add_argument("--min-region", type=int, default=0, metavar="PX", help="do not mark regions smaller than this")
     parser.add_argument(
         "--threshold", default="held-out", choices=("held-out", "chi2"), help="where the threshold comes from"

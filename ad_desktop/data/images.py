@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
 __all__ = [
-    "PIXEL_CAP", "ImageInfo", "Picture", "ValueRange", "info", "load", "resize_square", "suggest_range",
+    "PIXEL_CAP", "HeldSample", "ImageInfo", "Picture", "ValueRange", "info", "load", "resize_square", "suggest_range",
     "to_display", "value_range_of",
 ]  # fmt: skip
 
@@ -63,6 +64,14 @@ class Picture:
     sha256: str = ""
 
 
+class HeldSample(Sample, ABC):
+    """A sample whose pixels are at hand: ``load`` takes them and reads no file."""
+
+    @abstractmethod
+    def picture(self) -> Picture:
+        """The pixels, checked for numbers that are none, with a hash."""
+
+
 def load(sample: Sample, at_least: int | None = None, hashed: bool = False, finite: bool = True) -> Picture:
     """Read and decode one sample; ``InputError`` with the reason if it cannot be used.
 
@@ -72,6 +81,8 @@ def load(sample: Sample, at_least: int | None = None, hashed: bool = False, fini
     pictures with NaN or infinite pixels. A file is read once, and hash and pixels come from the
     same bytes; only a single page asked of a multi-page file is read by itself, and hashed apart.
     """
+    if isinstance(sample, HeldSample):
+        return sample.picture()
     path = sample.path
     with named_failures(path), _opened(path) as stream:
         reader = _reader_of(stream, path)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ad_desktop.data.tiles import Tile
 from ad_desktop.errors import UserError
 
 Point = tuple[float, float]
@@ -87,25 +88,45 @@ class RegionOfInterest:
         """Whether every pixel of every picture is examined."""
         return not self.shapes and not self.border
 
-    def mask(self, path: Path, size: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """Which pixels of the picture at ``path`` are examined, H×W of ``size``; None where all are."""
+    def mask(self, path: Path, size: tuple[int, int], tile: Tile | None = None) -> NDArray[np.bool_] | None:
+        """Which pixels of the picture at ``path`` are examined, H×W of ``size``; None where all are.
+
+        With ``tile`` only that piece of the mask is made.
+        """
         shapes = [shape for shape in self.shapes if shape.applies_to(path)]
         if not shapes and not self.border:
             return None
-        height, width = size
+        place = tile or Tile(0, 0, *size, size)
         examined = [shape for shape in shapes if shape.purpose is Purpose.EXAMINE]
-        canvas = Image.new("L", (width, height), 0 if examined else 255)
+        canvas = Image.new("L", (place.width, place.height), 0 if examined else 255)
         for shape in examined:
-            _draw(canvas, shape, 255)
+            _draw(canvas, shape, 255, place)
         for shape in shapes:
             if shape.purpose is Purpose.IGNORE:
-                _draw(canvas, shape, 0)
+                _draw(canvas, shape, 0, place)
         mask = np.asarray(canvas) > 0
         if self.border:
-            inner = np.zeros(size, bool)
-            inner[self.border : max(height - self.border, 0), self.border : max(width - self.border, 0)] = True
-            mask = mask & inner
+            rows, columns = (
+                (first + np.arange(count) >= self.border) & (first + np.arange(count) < length - self.border)
+                for first, count, length in zip(place[:2], place.size, size, strict=True)
+            )
+            mask = mask & rows[:, None] & columns
         return mask
+
+    def bounds(self, path: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """A box (top, left, bottom, right; the last two exclusive) around all that is examined; it may be empty."""
+        height, width = size
+        box = (self.border, self.border, height - self.border, width - self.border)
+        shapes = [s for s in self.shapes if s.applies_to(path) and s.purpose is Purpose.EXAMINE]
+        if not shapes:
+            return box
+        reach = [shape.radius * min(size) + 1 for shape in shapes]
+        ys = [(y * height, r) for s, r in zip(shapes, reach, strict=True) for _, y in s.points]
+        xs = [(x * width, r) for s, r in zip(shapes, reach, strict=True) for x, _ in s.points]
+        return (
+            max(box[0], math.floor(min(y - r for y, r in ys))), max(box[1], math.floor(min(x - r for x, r in xs))),
+            min(box[2], math.ceil(max(y + r for y, r in ys))), min(box[3], math.ceil(max(x + r for x, r in xs))),
+        )  # fmt: skip
 
     def cells(self, path: Path, size: tuple[int, int], side: int) -> NDArray[np.bool_] | None:
         """Which cells of a ``side`` × ``side`` grid over the picture are examined by half or more; None where all are.
@@ -165,25 +186,29 @@ def _shape(entry: Mapping[str, Any]) -> Shape:
     )
 
 
-def _draw(canvas: Image.Image, shape: Shape, value: int) -> None:
-    width, height = canvas.size
+def _draw(canvas: Image.Image, shape: Shape, value: int, place: Tile) -> None:
+    height, width = place.of
     # A share of 1 is the far edge of the last pixel, whose index is one less.
-    points = [(x * width - 0.5, y * height - 0.5) for x, y in shape.points]
+    points = [(x * width - 0.5 - place.left, y * height - 0.5 - place.top) for x, y in shape.points]
     draw = ImageDraw.Draw(canvas)
     if shape.kind is ShapeKind.RECTANGLE:
         (x0, y0), (x1, y1) = points
         left, right = sorted((x0, x1))
         top, bottom = sorted((y0, y1))
         # Pixels whose centre lies inside.
-        draw.rectangle((math.ceil(left), math.ceil(top), math.floor(right), math.floor(bottom)), fill=value)
+        box = (math.ceil(left), math.ceil(top), math.floor(right), math.floor(bottom))
+        if box[0] <= box[2] and box[1] <= box[3]:
+            draw.rectangle(box, fill=value)
     elif shape.kind is ShapeKind.POLYGON:
-        draw.polygon(points, fill=value)
+        draw.polygon([(math.floor(x), math.floor(y)) for x, y in points], fill=value)
     else:
-        _draw_brush(draw, points, shape.radius * min(width, height), value)
+        _draw_brush(draw, points, shape.radius * min(place.of), value)
 
 
 def _draw_brush(draw: ImageDraw.ImageDraw, points: Sequence[Point], radius: float, value: int) -> None:
-    if len(points) > 1:
-        draw.line(points, fill=value, width=max(1, round(2 * radius)), joint="curve")
+    # Whole numbers, and downwards: Pillow cuts towards 0, which would move what begins left of a tile.
+    line = [(math.floor(x), math.floor(y)) for x, y in points]
+    if len(line) > 1:
+        draw.line(line, fill=value, width=max(1, round(2 * radius)), joint="curve")
     for x, y in points:
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=value)
+        draw.ellipse(tuple(math.floor(v) for v in (x - radius, y - radius, x + radius, y + radius)), fill=value)

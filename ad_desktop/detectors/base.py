@@ -55,11 +55,15 @@ class Prediction:
     @property
     def anomaly_map(self) -> FloatArray:
         """The anomaly map, float32, H×W of the input, computed anew on each access; 0 where nothing was examined."""
-        from ad_desktop.detectors.upsample import upsample
-
-        found = upsample(self.grid, self.size, self.smoothing)
+        found = self.map_at(self.size)
         mask = self.examined() if self.examined else None
         return found if mask is None else np.where(mask, found, np.float32(0))
+
+    def map_at(self, size: tuple[int, int]) -> FloatArray:
+        """The whole map at another ``size`` (H, W), whatever was examined."""
+        from ad_desktop.detectors.upsample import upsample
+
+        return upsample(self.grid, size, self.smoothing)
 
 
 class NormalSet(NamedTuple):
@@ -110,6 +114,8 @@ class Detector(ABC):
     """One sentence for the chooser."""
     Params: ClassVar[type]
     """Frozen dataclass; each field's metadata comes from ``params.param``."""
+    most_ahead: int = 1 << 30
+    """How many inputs may be prepared before they are used; their number is bounded in any case."""
 
     def __init__(self, params: Any = None, device: str = "auto", roi: RegionOfInterest | None = None) -> None:
         self.params = self.Params() if params is None else params
@@ -157,8 +163,8 @@ class Detector(ABC):
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score a batch; the result does not depend on how inputs are batched beyond rounding."""
 
-    def rescore(self, features: Sequence[Any]) -> list[Prediction] | None:
-        """Score again from ``Prediction.features`` without pixels; None where unsupported."""
+    def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:
+        """Score again from ``Prediction.features`` without pixels; None where unsupported, or for single ones."""
         return None
 
     @property

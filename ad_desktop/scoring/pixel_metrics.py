@@ -48,8 +48,11 @@ class PixelMetrics:
         self._n_regions = 0
         self._histogram = Histogram(columns=3)
 
-    def add(self, anomaly_map: NDArray[np.float32], mask: NDArray[Any]) -> None:
+    def add(self, anomaly_map: NDArray[np.float32], mask: NDArray[Any], seen: NDArray[Any] | None = None) -> None:
         """Count one image: ``anomaly_map`` float32 H×W, ``mask`` H×W true where anomalous.
+
+        Pixels where ``seen`` (H×W, None: all) is false are left out, as if the picture ended there: a region
+        is what is seen of it.
 
         A mask without any true pixel (a normal image, or a defect nobody outlined) makes all pixels
         normal. ``UserError`` for a mask of another size and for values that are not finite.
@@ -59,14 +62,14 @@ class PixelMetrics:
             raise UserError(
                 f"The mask is {_size(truth)} pixels and the anomaly map {_size(anomaly_map)}; equal sizes are needed."
             )
-        values = np.ascontiguousarray(anomaly_map, np.float32).ravel()
+        values, truth = np.ascontiguousarray(anomaly_map, np.float32).ravel(), truth if seen is None else truth & seen
         if not np.isfinite(values).all():
             raise UserError("The anomaly map has values that are not finite numbers.")
-        if not truth.any():
-            self._histogram.add(values, NORMAL)
-            return
         flat = truth.ravel()
-        self._histogram.add(values[~flat], NORMAL)
+        normal = ~flat if seen is None else ~flat & np.asarray(seen, bool).ravel()
+        self._histogram.add(values[normal], NORMAL)
+        if not flat.any():
+            return
         self._histogram.add(values[flat], ANOMALOUS, REGION_SHARE, self._region_shares(truth))
 
     def result(self) -> PixelResult:

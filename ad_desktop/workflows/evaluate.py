@@ -28,7 +28,8 @@ class Evaluation:
 
     ``fpr`` and ``tpr`` are shares of normal and anomalous pictures above the model's threshold, with
     95 % Clopper-Pearson intervals; ``per_defect`` holds count, detected share and image AUROC (against
-    all normal ones) of each type. Pixel metrics cover the pictures that are normal or have a mask.
+    all normal ones) of each type. Pixel metrics cover what was examined
+    of the pictures that are normal or have a mask.
     """
 
     threshold: float
@@ -107,10 +108,11 @@ def _add(found: Evaluation, pixels: PixelMetrics, item: TestItem, result: Result
         raise InputError(item.sample.path, result.error or "it was not checked")
     found.scores.append(result.prediction.anomaly_score)
     found.defects.append(item.defect)
+    seen = result.prediction.examined() if result.prediction.examined else None
     if item.mask is not None:
-        pixels.add(result.prediction.anomaly_map, load_mask(item.mask, result.prediction.size))
+        pixels.add(result.prediction.anomaly_map, load_mask(item.mask, result.prediction.size), seen)
     elif item.defect is None:
-        pixels.add(result.prediction.anomaly_map, np.zeros(result.prediction.size, bool))
+        pixels.add(result.prediction.anomaly_map, np.zeros(result.prediction.size, bool), seen)
 
 
 def table_rows(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:

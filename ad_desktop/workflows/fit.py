@@ -10,8 +10,10 @@ from typing import Any
 
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import DEFAULT, get_detector
+from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.group_table import is_table
 from ad_desktop.scoring.groups import assign_groups, check_spec
@@ -25,7 +27,8 @@ from ad_desktop.workflows.stream import usable
 class FitOptions:
     """How to fit: detector and its parameters (values or texts), accepted false-positive rate, groups, device.
 
-    ``roi`` is where pictures are examined, ``min_region`` the smallest region to mark, in pixels.
+    ``roi`` is where pictures are examined, ``min_region`` the smallest region to mark, in pixels,
+    ``tiling`` how large pictures are cut.
     """
 
     detector: str = DEFAULT
@@ -36,6 +39,7 @@ class FitOptions:
     threshold_rule: str = HELD_OUT
     roi: RegionOfInterest = field(default_factory=RegionOfInterest)
     min_region: int = 0
+    tiling: Tiling = field(default_factory=Tiling)
 
 
 @dataclass
@@ -58,7 +62,9 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     if options.threshold_rule not in RULES:
         raise UserError(f"Unknown threshold rule {options.threshold_rule!r}: choose one of {', '.join(RULES)}.")
     kind = get_detector(options.detector)
-    detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
+    detector = make_detector(
+        kind, make_params(kind.Params, options.params), options.device, options.roi, options.tiling
+    )
     if options.threshold_rule == THEORY and not detector.has_theoretical_threshold:
         raise UserError(NO_THEORY)
     failures: list[Failure] = []

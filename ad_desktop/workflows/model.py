@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.base import Detector, Prediction
+from ad_desktop.detectors.tiled.detector import TiledDetector
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile
 
@@ -134,6 +136,11 @@ class FittedModel:
     def roi(self) -> RegionOfInterest:
         """Where pictures are examined; settled by the fit."""
         return self.detector.roi
+
+    @property
+    def tiling(self) -> Tiling:
+        """How large pictures are cut; settled by the fit."""
+        return self.detector.tiling if isinstance(self.detector, TiledDetector) else Tiling()
 
     @property
     def title(self) -> str:

@@ -17,10 +17,12 @@ import numpy as np
 from ad_desktop import __version__
 from ad_desktop.data.atomic import atomic_path
 from ad_desktop.data.roi import RegionOfInterest
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.base import Array, State
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import get_detector
 from ad_desktop.detectors.rows import RowStore
+from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import Calibration, FittedModel
@@ -132,6 +134,7 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "detector": model.detector.name,
         "params": asdict(model.detector.params),
         "roi": model.roi.to_json(),
+        "tiling": model.tiling.to_json(),
         "min_region": model.min_region,
         "detector_state": meta,
         "description": model.detector.describe(),
@@ -232,7 +235,9 @@ def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Arra
 def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> FittedModel:
     kind = get_detector(metadata["detector"])
     roi = RegionOfInterest.from_json(metadata.get("roi") or {})
-    detector = kind(make_params(kind.Params, metadata["params"]), device, roi)
+    detector = make_detector(
+        kind, make_params(kind.Params, metadata["params"]), device, roi, Tiling.from_json(metadata.get("tiling"))
+    )
     prefix = "detector."
     mine = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     detector.restore(State(mine, metadata["detector_state"]))

@@ -20,7 +20,8 @@ def prepared_stream(
 ) -> Iterator[tuple[Sample, Prepared | InputError]]:
     """Prepare samples in threads while the caller computes; memory does not grow with their number."""
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    return prefetch(samples, detector.prepare, workers=workers, ahead=workers * AHEAD_PER_WORKER, task=task)
+    ahead = min(workers * AHEAD_PER_WORKER, detector.most_ahead)
+    return prefetch(samples, detector.prepare, workers=workers, ahead=ahead, task=task)
 
 
 def usable(

@@ -13,6 +13,7 @@ from pictures import save, textured
 from program import SMALL, Run
 from world import make_dataset
 
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.gaussian_ad import GaussianAD
 from ad_desktop.workflows.store import load_model
 
@@ -316,3 +317,11 @@ def test_data_sets_given_twice_or_beside_folders_count_once(run: Run, target: Pa
         "fit", tmp_path / "set", tmp_path / "set" / "train", tmp_path / "more", "--out", target, "--json", *SMALL
     )
     assert call.json["n_normal"] == 9
+
+
+def test_tiles_are_part_of_the_model(run: Run, world: Path, target: Path) -> None:
+    call = run("fit", world / "good", "--out", target, "--tile", 48, "--overlap", 8, "--json", *SMALL)
+    assert call.code == 0
+    assert call.json["n_normal"] == 20
+    assert load_model(target).tiling == Tiling(48, 8)
+    assert run("fit", world / "good", "--out", target, "--tile", 48, "--overlap", 30, *SMALL).code == 2

@@ -176,3 +176,20 @@ def test_a_mask_of_another_size_is_refused() -> None:
 def test_limit_must_be_a_rate(limit: float) -> None:
     with pytest.raises(ValueError, match="AUPRO limit"):
         PixelMetrics(limit)
+
+
+def test_pixels_that_were_not_seen_do_not_count() -> None:
+    rng = np.random.default_rng(4)
+    found, truth = rng.normal(size=(30, 40)).astype(np.float32), np.zeros((30, 40), bool)
+    truth[5:12, 15:30] = True
+    found[truth] += 1
+    seen = np.zeros((30, 40), bool)
+    seen[2:28, 3:22] = True
+    cropped, masked, blind = PixelMetrics(), PixelMetrics(), PixelMetrics()
+    cropped.add(found[2:28, 3:22], truth[2:28, 3:22])
+    masked.add(found, truth, seen)
+    assert masked.result() == cropped.result()
+    blind.add(np.where(seen, found, np.float32(0)), truth)
+    assert blind.result() != cropped.result()
+    masked.add(found, truth, np.zeros((30, 40), bool))
+    assert masked.result() == cropped.result()

@@ -59,7 +59,7 @@ def _rescored(detector: Detector, seen: Mapping[str, Prediction], task: Task) ->
         # The model has changed already and is right: scoring from the pixels, in small batches, may still do.
         _LOG.warning("Scoring again from features failed", exc_info=error)
         return {}
-    return {} if found is None else dict(zip(kept, found, strict=True))
+    return {} if found is None else {key: said for key, said in zip(kept, found, strict=True) if said is not None}
 
 
 def change_text(change: Changed) -> str:

@@ -15,7 +15,6 @@ from ad_desktop.data.datasets import load_mask
 from ad_desktop.data.images import load, to_display
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Prediction
-from ad_desktop.detectors.upsample import upsample
 from ad_desktop.ui.viewer.contour import segments
 
 OVERLAY_EDGE = 1024
@@ -105,7 +104,7 @@ def make_overlay(key: str, prediction: Prediction, scale: Scale) -> Overlay:
     height, width = prediction.size
     step = max(1.0, max(height, width) / OVERLAY_EDGE)
     small = (max(1, round(height / step)), max(1, round(width / step)))
-    values = np.ascontiguousarray(upsample(prediction.grid, small, prediction.smoothing), dtype=np.float32)
+    values = np.ascontiguousarray(prediction.map_at(small), dtype=np.float32)
     mask = prediction.examined() if prediction.examined else None
     examined = None if mask is None else _reduced(np.asarray(mask, bool), small)
     if examined is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from ad_desktop.ui.flows.importing import MODEL_SUFFIX
+from ad_desktop.ui.flows.importing import MODEL_SUFFIX, MODEL_SUFFIXES
 
 _PICTURES = ("png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff")
 
@@ -44,7 +44,7 @@ class FileDialogs(QObject):
     def ask_model(self) -> None:
         """Ask for a model file to open."""
         dialog = self._dialog("Open a model", "last/model")
-        dialog.setNameFilters([f"Models (*{MODEL_SUFFIX})", "All files (*)"])
+        dialog.setNameFilters([f"Models ({' '.join(f'*{suffix}' for suffix in MODEL_SUFFIXES)})", "All files (*)"])
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(lambda text: self.model_chosen.emit(Path(text)))
         dialog.open()

@@ -264,6 +264,8 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if state is not None:
             self.restoreState(state)
+        # Left open, it would greet with an empty list: it opens when there is something in it.
+        self.problems_dock.setVisible(bool(self.problems.problems))
 
     def _follow(self) -> None:
         a, session = self.actions_, self.session

@@ -13,9 +13,12 @@ from driving import drop, names, open_and_fit, scored, wait_idle
 from PySide6.QtCore import Qt
 
 from ad_desktop.data.samples import Label
+from ad_desktop.data.tiles import Tiling
 from ad_desktop.ui.items import Verdict
 from ad_desktop.ui.library.rows import Column
+from ad_desktop.ui.model.summary import model_facts
 from ad_desktop.ui.viewer.paint import Mode
+from ad_desktop.workflows.store import save_model
 
 
 def test_starts_empty_and_says_what_to_do(window):
@@ -326,6 +329,47 @@ def test_save_and_open_a_model(qtbot, make_window, pictures, tmp_path):
     drop(other, pictures / "test")
     qtbot.waitUntil(lambda: scored(other))
     assert {item.name: item.score for item in other.session.items.values()} == pytest.approx(scores)
+
+
+def test_a_model_of_the_command_line_is_dropped_on_the_window(qtbot, window, make_window, pictures, tmp_path):
+    open_and_fit(qtbot, window, pictures)
+    save_model(window.session.model, tmp_path / "model.adm")
+    other = make_window()
+    drop(other, tmp_path / "model.adm")
+    qtbot.waitUntil(lambda: other.session.model is not None, timeout=10_000)
+    assert not other.session.items
+
+
+def test_tiles_go_from_the_form_to_the_model(qtbot, window, pictures):
+    tiles = window.model.settings.tiles
+    assert window.model.settings.options(0.05).tiling == Tiling()
+    assert tiles.overlap.isHidden()
+    tiles.side.stepUp()
+    assert tiles.side.value() == 256
+    tiles.side.setValue(32)
+    tiles.overlap.setValue(10)
+    open_and_fit(qtbot, window, pictures)
+    assert window.session.model.tiling == Tiling(32, 10)
+    normal = [item for item in window.session.items.values() if item.label is Label.NORMAL]
+    assert set(window.session.normal_keys) == {item.key for item in normal}
+    assert ("Tiles", "32 px, overlap 10 px") in model_facts(window.session.model)
+    qtbot.waitUntil(lambda: window.viewer._overlay is not None)
+    false_alarm = next(i for i in window.session.items.values() if i.label is Label.TO_CHECK and not i.defect)
+    before = {item.key: item.score for item in window.session.items.values()}
+    window.edits.teach([false_alarm], Label.NORMAL)
+    qtbot.waitUntil(lambda: false_alarm.key in window.session.normal_keys, timeout=10_000)
+    wait_idle(qtbot, window)
+    window.undo_stack.undo()
+    qtbot.waitUntil(lambda: false_alarm.key not in window.session.normal_keys, timeout=10_000)
+    wait_idle(qtbot, window)
+    assert {item.key: item.score for item in window.session.items.values()} == pytest.approx(before)
+
+
+def test_the_list_of_problems_does_not_open_empty(make_window):
+    first = make_window()
+    first.problems_dock.show()
+    first.close()
+    assert make_window().problems_dock.isHidden()
 
 
 def test_a_file_that_is_no_model(qtbot, window, tmp_path):

@@ -16,8 +16,11 @@ from ad_desktop.task import Task
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import ProblemList
+from ad_desktop.workflows.store import SUFFIX
 
-MODEL_SUFFIX = ".safetensors"
+MODEL_SUFFIX = SUFFIX
+MODEL_SUFFIXES = (MODEL_SUFFIX, ".safetensors")
+"""A model is a safetensors file and may be called one, as earlier versions of the window did."""
 
 
 @dataclass
@@ -45,7 +48,7 @@ class ImportFlow(QObject):
 
     def open(self, paths: Sequence[Path], label: Label | None = None) -> Job | None:
         """Add pictures and folders (all as ``label`` if it is given); the job, or None where only models were given."""
-        models = [path for path in paths if path.suffix.lower() == MODEL_SUFFIX]
+        models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
         for path in models[:1]:
             self.model_given.emit(path)
         rest = [path for path in paths if path not in models]

@@ -1,4 +1,4 @@
-"""How a model is fitted: detector, its parameters, device, groups."""
+"""How a model is fitted: detector, its parameters, device, groups, tiles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ad_desktop.errors import UserError
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.form import ParamForm
 from ad_desktop.ui.model.section import DimLabel
+from ad_desktop.ui.model.tiles import TilesForm
 from ad_desktop.ui.theme import Theme
 from ad_desktop.workflows.fit import FitOptions
 from ad_desktop.workflows.info import DeviceInfo
@@ -57,6 +58,7 @@ class FitSettings(QWidget):
         )
         self.groups_text = QLineEdit()
         self.groups_help = DimLabel(theme)
+        self.tiles = TilesForm(theme)
         for box in (self.detector, self.device, self.groups):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.form = self._make_form()
@@ -65,6 +67,7 @@ class FitSettings(QWidget):
         self.device.currentIndexChanged.connect(self.changed)
         self.groups.currentIndexChanged.connect(self._choose_groups)
         self.groups_text.textChanged.connect(self.changed)
+        self.tiles.changed.connect(self.changed)
         self._choose_groups()
 
     def options(self, fpr: float) -> FitOptions:
@@ -81,6 +84,7 @@ class FitSettings(QWidget):
             fpr=fpr,
             groups=groups,
             device=self.device.currentData(),
+            tiling=self.tiles.tiling(),
         )
 
     def set_devices(self, devices: list[DeviceInfo]) -> None:
@@ -112,6 +116,7 @@ class FitSettings(QWidget):
         self._column.addLayout(rows)
         self._column.addWidget(self.groups_text)
         self._column.addWidget(self.groups_help)
+        self._column.addWidget(self.tiles)
 
     def _make_form(self) -> ParamForm:
         cls = self._detectors[self.detector.currentData()]

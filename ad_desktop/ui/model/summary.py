@@ -71,6 +71,8 @@ def model_facts(model: FittedModel) -> list[tuple[str, str]]:
     facts.append(("Normal pictures", f"{n:,}"))
     if groups != n:
         facts.append(("Groups", f"{groups:,} ({calibration.rule})" if calibration.rule else f"{groups:,}"))
+    if model.tiling.size:
+        facts.append(("Tiles", f"{model.tiling.size} px, overlap {model.tiling.overlap} px"))
     described = detector.describe()
     facts += [(title, _text(described[key])) for key, title in _SHOWN if described.get(key) not in (None, "")]
     if model.created:

@@ -35,7 +35,7 @@ from ad_desktop.data.readers import (
     reader_for,
 )
 from ad_desktop.data.readers.base import Array
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Sample, SliceSample
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
@@ -80,9 +80,14 @@ def load(sample: Sample, at_least: int | None = None, hashed: bool = False, fini
     pixels on its short side, which JPEG decodes several times faster. ``finite`` refuses float
     pictures with NaN or infinite pixels. A file is read once, and hash and pixels come from the
     same bytes; only a single page asked of a multi-page file is read by itself, and hashed apart.
+    A slice of a scan brings its pixels along.
     """
     if isinstance(sample, HeldSample):
         return sample.picture()
+    if isinstance(sample, SliceSample):
+        if sample.picture is None:
+            raise InputError(sample.path, "the slice has no pixels: open its scan")
+        return sample.picture
     path = sample.path
     with named_failures(path), _opened(path) as stream:
         reader = _reader_of(stream, path)
@@ -117,8 +122,12 @@ def suggest_range(samples: Sequence[Sample], task: Task | None = None) -> ValueR
 
     The union of ``value_range_of`` over up to 32 samples spread evenly over the set, with a tenth of
     its width added on either side (within what the type can hold) so that defects brighter or darker
-    than anything normal are not clipped. Samples that cannot be read are passed over here.
+    than anything normal are not clipped. Samples that cannot be read are passed over here. Slices of scans
+    say themselves what is black and white.
     """
+    told = [sample.value_range for sample in samples if isinstance(sample, SliceSample) and sample.value_range]
+    if told:
+        return min(low for low, _ in told), max(high for _, high in told)
     low, high = np.inf, -np.inf
     limits: list[ValueRange] = []
     for sample in _deep(samples, task):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ad_desktop.data.images import Picture
 
 
 class Label(StrEnum):
@@ -63,6 +67,18 @@ class VolumeSample(Sample):
         """The scan's own title where it has one, else the file name."""
         name = self.title or self.path.name
         return name if self.part is None else f"{name} · part {self.part + 1}"
+
+
+@dataclass(frozen=True)
+class SliceSample(Sample):
+    """One slice of a scan, with its pixels at hand.
+
+    ``path`` is the scan's key with ``#axis:number`` (1-based), so each slice has a path and a key of its own.
+    ``value_range`` are the pixel values to be shown to a network as black and white.
+    """
+
+    picture: Picture | None = field(default=None, compare=False, repr=False)
+    value_range: tuple[float, float] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

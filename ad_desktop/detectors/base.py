@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
+from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.task import Task
 
 Array = NDArray[Any]
@@ -112,6 +113,8 @@ class Detector(ABC):
     """Name shown to people."""
     summary: ClassVar[str]
     """One sentence for the chooser."""
+    volumetric: ClassVar[bool] = False
+    """Whether the method takes whole scans (``predict_volume``); others see them slice by slice."""
     Params: ClassVar[type]
     """Frozen dataclass; each field's metadata comes from ``params.param``."""
     most_ahead: int = 1 << 30
@@ -162,6 +165,10 @@ class Detector(ABC):
     @abstractmethod
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score a batch; the result does not depend on how inputs are batched beyond rounding."""
+
+    def predict_volume(self, volume: Volume, examined: Array | None, task: Task) -> Prediction:
+        """Score a whole scan, for volumetric methods only; ``examined`` (z, y, x) is true where to look."""
+        raise NotImplementedError(f"{self.name} is not volumetric")
 
     def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:
         """Score again from ``Prediction.features`` without pixels; None where unsupported, or for single ones."""

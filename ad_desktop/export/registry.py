@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ad_desktop.export import writers
 from ad_desktop.export.record import ExportRecord, ResultRow
+from ad_desktop.export.volume_record import VolumeRecord
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,25 @@ class TableExporter:
     title: str
     file_name: str
     write: Callable[[Sequence[ResultRow], Path], None]
+
+
+@dataclass(frozen=True)
+class VolumeExporter:
+    """Writes one file per scan, name/``file_name``. ``kind``, ``title``, ``write`` as in ``SampleExporter``.
+
+    A kind that pictures have, too, is the same thing in a form for scans.
+    """
+
+    kind: str
+    title: str
+    file_name: str
+    write: Callable[[VolumeRecord, Path], None]
+
+
+@cache
+def volume_exporters() -> dict[tuple[str, str], VolumeExporter]:
+    """All writers of one file per scan, by kind and file name."""
+    return {(e.kind, e.file_name): e for e in _found() if isinstance(e, VolumeExporter)}
 
 
 @cache

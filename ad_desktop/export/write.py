@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from ad_desktop.data.atomic import atomic_path, write_error
 from ad_desktop.errors import UserError
 from ad_desktop.export.record import ExportRecord, ResultRow
-from ad_desktop.export.registry import sample_exporters, table_exporters
+from ad_desktop.export.registry import sample_exporters, table_exporters, volume_exporters
+from ad_desktop.export.volume_record import VolumeRecord
 
 
 def export_sample(record: ExportRecord, folder: Path, kinds: Collection[str]) -> list[Path]:
@@ -28,6 +29,20 @@ def export_sample(record: ExportRecord, folder: Path, kinds: Collection[str]) ->
         if exporter.kind in kinds:
             target = folder / exporter.folder / f"{record.name}{exporter.suffix}"
             make_folder(target.parent)
+            with atomic_path(target) as temporary:
+                exporter.write(record, temporary)
+            written.append(target)
+    return written
+
+
+def export_volume(record: VolumeRecord, folder: Path, kinds: Collection[str]) -> list[Path]:
+    """Write the chosen ``kinds`` of files of one scan into ``folder``, its own; errors as in ``export_sample``."""
+    _check(kinds)
+    written = []
+    for exporter in volume_exporters().values():
+        if exporter.kind in kinds:
+            make_folder(folder)
+            target = folder / exporter.file_name
             with atomic_path(target) as temporary:
                 exporter.write(record, temporary)
             written.append(target)
@@ -57,7 +72,8 @@ def make_folder(folder: Path) -> None:
 
 
 def _check(kinds: Collection[str]) -> None:
-    known = [*sample_exporters(), *table_exporters()]
+    volumes = [kind for kind, _ in volume_exporters()]
+    known = list(dict.fromkeys([*sample_exporters(), *table_exporters(), *volumes]))
     unknown = sorted(set(kinds) - set(known))
     if unknown:
         raise UserError(f"Unknown kind of export {unknown[0]!r}. Known: {', '.join(known)}.")

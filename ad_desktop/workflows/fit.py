@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ad_desktop.data.roi import RegionOfInterest
-from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.data.samples import Failure, Sample, VolumeSample
 from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import DEFAULT, get_detector
@@ -20,6 +20,7 @@ from ad_desktop.scoring.groups import assign_groups, check_spec
 from ad_desktop.task import Task
 from ad_desktop.workflows.calibrate import calibrate
 from ad_desktop.workflows.model import HELD_OUT, NO_THEORY, RULES, THEORY, FittedModel, check_fpr
+from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.stream import usable
 
 
@@ -28,7 +29,8 @@ class FitOptions:
     """How to fit: detector and its parameters (values or texts), accepted false-positive rate, groups, device.
 
     ``roi`` is where pictures are examined, ``min_region`` the smallest region to mark, in pixels,
-    ``tiling`` how large pictures are cut.
+    ``tiling`` how large pictures are cut, ``slices`` how scans
+    are looked at.
     """
 
     detector: str = DEFAULT
@@ -40,6 +42,7 @@ class FitOptions:
     roi: RegionOfInterest = field(default_factory=RegionOfInterest)
     min_region: int = 0
     tiling: Tiling = field(default_factory=Tiling)
+    slices: SliceSettings = field(default_factory=SliceSettings)
 
 
 @dataclass
@@ -52,11 +55,22 @@ class FitOutcome:
 
 
 def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcome:
-    """Fit a detector on normal samples and calibrate its threshold.
+    """Fit a detector on normal samples, all pictures or all scans, and calibrate its threshold.
 
     ``UserError`` for options that cannot be, and where too few samples can be used; single bad
     inputs are listed in the outcome.
     """
+    scans = [sample for sample in samples if isinstance(sample, VolumeSample)]
+    if scans:
+        from ad_desktop.workflows.scans.fit import fit_scans
+        from ad_desktop.workflows.scans.opening import scan_opener
+
+        if len(scans) < len(samples):
+            raise UserError(
+                f"{len(scans)} scans and {len(samples) - len(scans)} pictures cannot be learned together: fit a model "
+                "for each kind."
+            )
+        return fit_scans(scans, options, options.slices, scan_opener(options.slices.unit), task)
     check_fpr(options.fpr)
     check_spec(options.groups)
     if options.threshold_rule not in RULES:
@@ -80,14 +94,14 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
         raise UserError(with_failures(str(error), failures)) from error
     calibration = calibrate(detector, options.groups, task)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, _lasting(options.groups), created)
+    model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, lasting(options.groups), created)
     model.min_region = options.min_region
     # Held-out scores that are no numbers are found out now, not when the first picture is judged.
     _ = model.threshold
     return FitOutcome(model, failures, task.notes)
 
 
-def _lasting(group_spec: str) -> str:
+def lasting(group_spec: str) -> str:
     """The rule as a later update finds it, from whatever folder that is run."""
     return str(Path(group_spec).absolute()) if is_table(group_spec) else group_spec
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.data.tiles import Tiling
+from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.detectors.tiled.detector import TiledDetector
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile
+from ad_desktop.workflows.scans.settings import ScanView
 
 HELD_OUT = "held-out"
 THEORY = "chi2"
@@ -31,12 +33,21 @@ def check_fpr(fpr: float) -> None:
 
 
 @dataclass(frozen=True)
+class SliceCalibration:
+    """Held-out scores (n,) float64 of the slices of normal scans, and for each the number of its scan."""
+
+    scores: NDArray[np.float64]
+    volumes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Held-out scores of the normal samples, in the order of the detector's normal set.
 
     ``scores`` and ``map_peaks`` (n,) float64; ``groups`` one integer each: samples of one group
     were left out together. ``rule`` says where the groups come from, ``duplicate_ratio`` how much
     closer samples are to their neighbours inside a group's block than outside it (1: not at all).
+    For a model of scans all of this is per scan, and ``slices`` has the held-out scores of their slices.
     """
 
     scores: NDArray[np.float64]
@@ -45,6 +56,7 @@ class Calibration:
     map_peaks: NDArray[np.float64] | None = None
     duplicate_ratio: float | None = None
     warnings: tuple[str, ...] = ()
+    slices: SliceCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,8 @@ class FittedModel:
     ``fpr`` is the accepted share of normal pictures above the threshold; ``threshold_rule`` is
     ``held-out`` (conformal rank of held-out normal scores) or ``chi2`` (the Gaussian-AD paper's).
     ``borderline_fpr`` is a larger rate: scores between its threshold and the main one are borderline.
-    Regions of the map with fewer than ``min_region`` pixels are not marked.
+    Regions of the map with fewer than ``min_region`` pixels are not marked. ``scans`` says how scans are
+    looked at (None: the model is of pictures).
     """
 
     detector: Detector
@@ -91,6 +104,21 @@ class FittedModel:
     provenance: dict[str, str] = field(default_factory=dict)
     borderline_fpr: float | None = None
     min_region: int = 0
+    scans: ScanView | None = None
+
+    @property
+    def normal_keys(self) -> tuple[str, ...]:
+        """The keys of the normal pictures, or of the normal scans, in the order of the calibration."""
+        keys = self.detector.normal_set.keys
+        return keys if self.scans is None else tuple(dict.fromkeys(key.rpartition("#")[0] for key in keys))
+
+    @property
+    def slice_threshold(self) -> Threshold | None:
+        """The score above which a slice of a scan counts as anomalous; None for a model of pictures."""
+        slices = self.calibration.slices
+        if slices is None:
+            return None
+        return conformal_threshold(slices.scores, [self.calibration.groups[i] for i in slices.volumes], self.fpr)
 
     @property
     def threshold(self) -> Threshold:
@@ -159,8 +187,9 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one input: a prediction, or the reason why there is none."""
+    """What came of one input: a prediction, or the reason why there is none; ``volume`` is a scan's, if asked for."""
 
     sample: Sample
     prediction: Prediction | None = None
     error: str | None = None
+    volume: Volume | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Sample, VolumeSample
 from ad_desktop.detectors.base import Prepared
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
@@ -14,8 +15,41 @@ from ad_desktop.workflows.stream import prepared_stream
 MESSAGE = "Checking pictures"
 
 
-def predict(model: FittedModel, samples: Sequence[Sample], task: Task) -> Iterator[Result]:
-    """Score samples one after another, in order; inputs that cannot be used give a result with ``error``."""
+OTHER_KIND = {
+    True: "the model was fitted on scans, and this is a picture: check it with a model of pictures",
+    False: "the model was fitted on pictures, and this is a scan: fit a model on normal scans",
+}
+
+
+def predict(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volumes: bool = False) -> Iterator[Result]:
+    """Score samples one after another, in order; inputs that cannot be used give a result with ``error``.
+
+    ``keep_volumes``: results of scans bring the scan along, which is large.
+    """
+    of_scans = model.scans is not None
+    mine = [sample for sample in samples if isinstance(sample, VolumeSample) is of_scans]
+    found = _scans(model, mine, task, keep_volumes) if of_scans else _pictures(model, mine, task)
+    if len(mine) == len(samples):
+        yield from found
+        return
+    for sample in samples:
+        if isinstance(sample, VolumeSample) is of_scans:
+            yield next(found)
+        else:
+            yield Result(sample, error=OTHER_KIND[of_scans])
+
+
+def _scans(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volumes: bool) -> Iterator[Result]:
+    from ad_desktop.workflows.scans.opening import scan_opener
+    from ad_desktop.workflows.scans.predict import predict_scans
+
+    unit = model.scans.settings.unit if model.scans else ""
+    scans = [sample for sample in samples if isinstance(sample, VolumeSample)]
+    for result, volume in predict_scans(model, scans, scan_opener(unit), task):
+        yield replace(result, volume=volume) if keep_volumes else result
+
+
+def _pictures(model: FittedModel, samples: Sequence[Sample], task: Task) -> Iterator[Result]:
     detector = model.detector
     task.report("Preparing the network")
     detector.load(task)

@@ -25,7 +25,8 @@ from ad_desktop.detectors.rows import RowStore
 from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
-from ad_desktop.workflows.model import Calibration, FittedModel
+from ad_desktop.workflows.model import Calibration, FittedModel, SliceCalibration
+from ad_desktop.workflows.scans.settings import ScanView
 
 SUFFIX = ".adm"
 FORMAT = 1
@@ -49,6 +50,9 @@ def save_model(model: FittedModel, path: Path) -> None:
     tensors["calibration.groups"] = np.asarray(calibration.groups, np.int64)
     if calibration.map_peaks is not None:
         tensors["calibration.map_peaks"] = calibration.map_peaks
+    if calibration.slices is not None:
+        tensors["calibration.slice_scores"] = calibration.slices.scores
+        tensors["calibration.slice_volumes"] = np.asarray(calibration.slices.volumes, np.int64)
     tensors = {name: _plain(value) for name, value in tensors.items()}
     header, end = _layout(tensors)
     content = hashlib.sha256()
@@ -136,6 +140,7 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "roi": model.roi.to_json(),
         "tiling": model.tiling.to_json(),
         "min_region": model.min_region,
+        "scans": model.scans and model.scans.to_json(),
         "detector_state": meta,
         "description": model.detector.describe(),
         "normal_set": {"count": len(normal.keys), "fingerprint": fingerprint(normal.sha256)},
@@ -247,9 +252,18 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
     calibration = Calibration(
         tensors["calibration.scores"], tuple(int(g) for g in tensors["calibration.groups"]), told["rule"],
         tensors.get("calibration.map_peaks"), told["duplicate_ratio"], tuple(told["warnings"]),
+        _slices(tensors),
     )  # fmt: skip
     threshold = metadata["threshold"]
     return FittedModel(
         detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
         metadata["provenance"], threshold.get("borderline_fpr"), int(metadata.get("min_region", 0)),
+        ScanView.from_json(scans) if (scans := metadata.get("scans")) else None,
     )  # fmt: skip
+
+
+def _slices(tensors: dict[str, Any]) -> SliceCalibration | None:
+    scores = tensors.get("calibration.slice_scores")
+    if scores is None:
+        return None
+    return SliceCalibration(scores, tuple(int(volume) for volume in tensors["calibration.slice_volumes"]))

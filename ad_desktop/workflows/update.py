@@ -22,6 +22,8 @@ def update(model: FittedModel, add: Sequence[Sample], remove: Sequence[str], tas
     model around it is returned. A sample that is in the set already is read anew. Value range and
     weights stay those of the fit. ``UserError`` leaves the model as it was.
     """
+    if model.scans is not None:
+        raise UserError("The normal scans of a model cannot be changed one by one yet: fit a new model.")
     detector = model.detector
     detector.load(task)
     failures: list[Failure] = []

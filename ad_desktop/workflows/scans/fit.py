@@ -1,0 +1,60 @@
+"""Fitting a model of normality on scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ad_desktop.data.samples import Failure, SliceSample, VolumeSample
+from ad_desktop.detectors.params import make_params
+from ad_desktop.detectors.registry import get_detector
+from ad_desktop.errors import UserError
+from ad_desktop.scoring.groups import assign_groups, check_spec
+from ad_desktop.task import Task
+from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failures
+from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
+from ad_desktop.workflows.scans.calibrate import calibrate_scans
+from ad_desktop.workflows.scans.settings import SliceSettings
+from ad_desktop.workflows.scans.settle import settle
+from ad_desktop.workflows.scans.slicer import Opener
+from ad_desktop.workflows.scans.stream import usable_slices
+
+
+def fit_scans(
+    samples: Sequence[VolumeSample], options: FitOptions, settings: SliceSettings, opener: Opener, task: Task
+) -> FitOutcome:
+    """Fit a detector on the slices of normal scans and calibrate the thresholds of scans and slices.
+
+    Errors as in ``fit``; scans that cannot be used are listed in the outcome.
+    """
+    check_fpr(options.fpr)
+    check_spec(options.groups)
+    if options.threshold_rule != HELD_OUT:
+        raise UserError("For scans the threshold comes from held-out scans only: choose the rule held-out.")
+    kind = get_detector(options.detector)
+    detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
+    unique = list({sample.key: sample for sample in samples}.values())
+    assign_groups(options.groups, [sample.key for sample in unique], None)
+    task.report("Preparing the network")
+    detector.load(task)
+    view = settle(unique, settings, opener, task)
+    # What black and white are is settled; the detector only has to be told.
+    told = [SliceSample(sample.path, value_range=(view.settled.low, view.settled.high)) for sample in unique]
+    detector.survey(told, task)
+    failures: list[Failure] = []
+    try:
+        detector.fit(usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task), task)
+        calibration = calibrate_scans(detector, view, options.groups, task)
+    except UserError as error:
+        raise UserError(with_failures(str(error), failures)) from error
+    if settings.step > 1:
+        task.note(
+            f"Every {settings.step}th slice was learned. Between them the map can rise a little higher, so expect "
+            "slightly more regions than asked for."
+        )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    model = FittedModel(
+        detector, calibration, options.fpr, options.threshold_rule, lasting(options.groups), created, scans=view
+    )
+    _ = model.threshold
+    return FitOutcome(model, failures, task.notes)

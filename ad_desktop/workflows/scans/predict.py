@@ -1,0 +1,76 @@
+"""Scoring scans with a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.detectors.base import Detector, Prediction, Prepared
+from ad_desktop.detectors.volume_prediction import VolumePrediction
+from ad_desktop.errors import InputError, UserError
+from ad_desktop.scoring.volume_scores import volume_score
+from ad_desktop.task import Task
+from ad_desktop.workflows.model import FittedModel, Result
+from ad_desktop.workflows.scans.slicer import Opener, Slicer
+from ad_desktop.workflows.scans.stream import prepared_slices, slicers
+
+
+def predict_scans(
+    model: FittedModel, samples: Sequence[VolumeSample], opener: Opener, task: Task
+) -> Iterator[tuple[Result, Volume | None]]:
+    """Score scans one after another, in order, each with its volume; one that cannot be used has an ``error``.
+
+    ``UserError`` for a model of pictures.
+    """
+    if model.scans is None:
+        raise UserError("The model was fitted on pictures, and cannot check scans. Fit one on normal scans.")
+    task.report("Preparing the network")
+    model.detector.load(task)
+    for done, (sample, slicer) in enumerate(slicers(samples, model.scans, opener, task)):
+        if isinstance(slicer, InputError):
+            yield Result(sample, error=slicer.reason), None
+            continue
+        try:
+            prediction = predict_volume(model.detector, slicer, f"Checking scans ({done + 1} of {len(samples)})", task)
+        except InputError as error:
+            yield Result(sample, error=error.reason), None
+        else:
+            yield Result(sample, prediction), slicer.volume
+
+
+def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task) -> Prediction:
+    """Score one scan; ``InputError`` where a slice cannot be used."""
+    if detector.volumetric:
+        return detector.predict_volume(slicer.volume, slicer.body.examined, task)
+    settings, indices = slicer.view.settings, slicer.body.indices
+    found: list[Prediction] = []
+    batch: list[Prepared] = []
+    for at, (_, item) in enumerate(prepared_slices(detector, slicer, task)):
+        task.report(message, at, len(indices))
+        if isinstance(item, InputError):
+            raise item
+        batch.append(item)
+        if len(batch) == max(1, detector.batch_size) or at + 1 == len(indices):
+            # Features are for scoring again; those of a whole scan would fill the memory.
+            found += detector.predict(batch)
+            batch = []
+            for prediction in found:
+                prediction.features = None
+    scores = np.full(_slices(slicer), np.nan)
+    scores[list(indices)] = [prediction.anomaly_score for prediction in found]
+    examined = slicer.body.examined
+    return VolumePrediction(
+        volume_score(scores, settings.top_share), np.stack([p.grid for p in found]), found[0].size,
+        {"highest slice": float(np.nanmax(scores))}, smoothing=found[0].smoothing, slice_scores=scores,
+        scored=tuple(indices), axis=settings.axis, shape=slicer.volume.shape, affine=slicer.volume.affine,
+        frame=slicer.frame, examined_bits=None if examined is None else np.packbits(examined),
+    )  # fmt: skip
+
+
+def _slices(slicer: Slicer) -> int:
+    from ad_desktop.data.volumes.stack import planes
+
+    return len(planes(slicer.volume.array, slicer.volume.affine, slicer.view.settings.axis))

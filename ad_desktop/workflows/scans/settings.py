@@ -1,0 +1,125 @@
+"""How scans are looked at: the choices of a user, and what a fit settles from the normal scans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ad_desktop.data.volumes.stack import AXES
+from ad_desktop.data.volumes.volume import HU
+from ad_desktop.detectors.params import make_params, param
+from ad_desktop.errors import InputError, UserError
+
+PRESETS = {"soft-tissue": (350, 50), "lung": (1500, -500), "bone": (2000, 500), "brain": (80, 40)}
+"""Width and level in HU."""
+MASKS = ("auto", "none", "body")
+
+
+@dataclass(frozen=True)
+class SliceSettings:
+    """How scans are cut into slices, and what of their values a network sees."""
+
+    axis: str = param("axial", "Slices are axial, coronal or sagittal, by the patient's own axes", choices=AXES)
+    slices: str = param(
+        "all", "Slices to look at: all, FIRST:LAST counted from 1, or shares of the body's extent such as 20%:80%"
+    )
+    step: int = param(1, "Learn from every n-th slice only: faster, with a less certain threshold", minimum=1)
+    window: str = param(
+        "auto", "What is shown as black and white: LOW,HIGH in the scan's unit; soft-tissue, lung, bone, brain for CT; "
+        "percentile, of each scan by itself; auto: settled by the normal scans",
+    )  # fmt: skip
+    mask: str = param("auto", "What of a scan is looked at: the body (auto), or everything (none)", choices=MASKS)
+    unit: str = param("", "Unit of scans whose files name none, such as HU or SUVbw")
+    top_share: float = param(
+        0.05, "A scan's score is the mean of this share of its slices, the highest ones (one at least)",
+        minimum=0.001, maximum=1.0, advanced=True,
+    )  # fmt: skip
+
+    def chosen(self, first: int, last: int) -> range:
+        """The slices to look at, 0-based, where the body reaches from ``first`` to ``last``; ``UserError``."""
+        if self.slices == "all":
+            return range(first, last + 1)
+        start, _, stop = self.slices.partition(":")
+        try:
+            if start.endswith("%") and stop.endswith("%"):
+                low, high = float(start[:-1]) / 100, float(stop[:-1]) / 100
+                if not 0 <= low < high <= 1:
+                    raise ValueError
+                length = last + 1 - first
+                return range(first + round(low * length), min(first + max(1, round(high * length)), last + 1))
+            lowest, highest = int(start), int(stop)
+            if not 1 <= lowest <= highest:
+                raise ValueError
+        except ValueError:
+            raise UserError(f"slices={self.slices}: write all, FIRST:LAST such as 20:80, or 20%:80%.") from None
+        return range(max(first, lowest - 1), min(last, highest - 1) + 1)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a fit settled and every later scan is looked at with.
+
+    ``low``, ``high`` are black and white: in ``unit``, or, where ``scaled``, after each scan's own 1st and 99th
+    percentiles (of what is looked at) were taken for 0 and 1. ``field_mm`` is the side of the square around
+    the body's middle that slices are cut to, ``pitch_mm`` its pixels' distance.
+    """
+
+    low: float
+    high: float
+    scaled: bool
+    unit: str
+    modality: str
+    field_mm: float
+    pitch_mm: float
+
+    @property
+    def pixels(self) -> int:
+        """Pixels along a side of the square."""
+        return max(8, round(self.field_mm / self.pitch_mm))
+
+    def describe(self) -> str:
+        """In words, for notes and ``info``."""
+        values = "each scan's own percentiles 1 (0) and 99 (1)" if self.scaled else self.unit or "the files' own unit"
+        return (
+            f"Slices were cut to squares of {self.field_mm:.0f} mm around the body's middle with a pixel every "
+            f"{self.pitch_mm:.2g} mm, black at {self.low:.4g} and white at {self.high:.4g} ({values}); "
+            "values beyond are clipped."
+        )
+
+
+@dataclass(frozen=True)
+class ScanView:
+    """Settings with what was settled; this is what a model of scans keeps."""
+
+    settings: SliceSettings = field(default_factory=SliceSettings)
+    settled: Settled = Settled(0, 1, True, "", "", 256, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form that ``from_json`` takes back."""
+        return {"settings": asdict(self.settings), "settled": asdict(self.settled), "words": self.settled.describe()}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ScanView:
+        """What ``to_json`` described."""
+        return cls(make_params(SliceSettings, told["settings"]), Settled(**told["settled"]))
+
+
+def fixed_window(window: str, unit: str, path: str) -> tuple[float, float] | None:
+    """Black and white of a named window or LOW,HIGH; None for auto and percentile; errors say what is possible."""
+    if window in ("auto", "percentile"):
+        return None
+    if window in PRESETS:
+        if unit != HU:
+            raise InputError(
+                path, f"the window {window} is for CT in HU, and this scan is in {unit or 'no known unit'}"
+            )
+        width, level = PRESETS[window]
+        return level - width / 2, level + width / 2
+    try:
+        low, high = (float(part) for part in window.split(","))
+    except ValueError:
+        raise UserError(f"window={window}: write LOW,HIGH, auto, percentile, or one of {', '.join(PRESETS)}.") from None
+    if not low < high:
+        raise UserError(f"window={window}: the first number has to be below the second.")
+    return low, high

@@ -1,0 +1,138 @@
+"""One scan cut into square slices that detectors take for pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ad_desktop.data.images import Picture
+from ad_desktop.data.samples import SliceSample, VolumeSample
+from ad_desktop.data.volumes.masks import body_mask
+from ad_desktop.data.volumes.stack import plane_spacing, planes
+from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.detectors.volume_prediction import SquareFrame
+from ad_desktop.errors import InputError
+from ad_desktop.task import Task
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+
+Opener: TypeAlias = Callable[[VolumeSample, Task], Volume]
+"""Reads a scan; ``InputError`` where it cannot be used."""
+
+LEAST_SHARE = 0.05
+"""Slices with less of the body than this share of the fullest one are passed over: there is nothing to compare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Where to look in a scan, in slices: ``mask`` (n, rows, columns), or None for everywhere.
+
+    ``indices`` are the slices to look at; ``middle`` (row, column) and ``extent_mm`` (rows, columns) are of all slices
+    together.
+    """
+
+    mask: NDArray[np.bool_] | None
+    examined: NDArray[np.bool_] | None
+    indices: Sequence[int]
+    middle: tuple[float, float]
+    extent_mm: tuple[float, float]
+
+
+def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
+    """What of a scan is looked at; ``InputError`` where nothing is left."""
+    _, rows_mm, columns_mm = plane_spacing(volume, settings.axis)
+    indices: Sequence[int]
+    if settings.mask == "none":
+        n, rows, columns = planes(volume.array, volume.affine, settings.axis).shape
+        indices = settings.chosen(0, n - 1)
+        body = Body(None, None, indices, (rows / 2, columns / 2), (rows * rows_mm, columns * columns_mm))
+    else:
+        examined = body_mask(volume)
+        mask = planes(examined, volume.affine, settings.axis)
+        areas = np.count_nonzero(mask, axis=(1, 2))
+        full = np.flatnonzero(areas >= LEAST_SHARE * areas.max())
+        indices = [i for i in settings.chosen(int(full[0]), int(full[-1])) if areas[i] >= LEAST_SHARE * areas.max()]
+        (top, bottom), (left, right) = (_ends(mask, axis) for axis in (1, 2))
+        body = Body(
+            mask, examined, indices, ((top + bottom) / 2, (left + right) / 2),
+            ((bottom - top) * rows_mm, (right - left) * columns_mm),
+        )  # fmt: skip
+    if not len(body.indices):
+        raise InputError(path, f"slices={settings.slices} leaves none of its slices: choose others")
+    return body
+
+
+def _ends(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
+    """Where the mask begins and ends (exclusive) along an axis."""
+    found = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+    return int(found[0]), int(found[-1]) + 1
+
+
+class Slicer:
+    """One scan ready to be cut; ``body`` is what is looked at, ``frame`` the square in every slice."""
+
+    def __init__(self, volume: Volume, sample: VolumeSample, view: ScanView) -> None:
+        settled, axis = view.settled, view.settings.axis
+        if settled.unit and volume.unit and volume.unit != settled.unit:
+            raise InputError(
+                sample.path, f"it is in {volume.unit}, and the model was fitted on scans in {settled.unit}: their "
+                "values cannot be compared",
+            )  # fmt: skip
+        self.volume, self.sample, self.view = volume, sample, view
+        self.body = find_body(volume, view.settings, sample.path)
+        self._stack = planes(volume.array, volume.affine, axis)
+        _, rows_mm, columns_mm = plane_spacing(volume, axis)
+        row, column = self.body.middle
+        down, across = settled.field_mm / rows_mm / 2, settled.field_mm / columns_mm / 2
+        self.frame = SquareFrame((column - across, row - down, column + across, row + down), settled.pixels)
+        self._offset, self._scale = scaling(volume, self.body, axis) if settled.scaled else (0.0, 1.0)
+
+    def samples(self, step: int = 1) -> Iterator[SliceSample]:
+        """The slices to look at, one after another."""
+        for index in self.body.indices[::step]:
+            yield self._sample(index)
+
+    def _sample(self, index: int) -> SliceSample:
+        settled = self.view.settled
+        values = (self._stack[index].astype(np.float32) - np.float32(self._offset)) / np.float32(self._scale)
+        if not np.isfinite(values).all():
+            raise InputError(self.sample.path, f"slice {index + 1} has values that are no finite numbers: fill them")
+        if self.body.mask is not None:
+            values = np.where(self.body.mask[index], values, np.float32(settled.low))
+        # Clipped first: an implant of 30,000 HU would bleed into its surroundings.
+        pixels = cut(np.clip(values, settled.low, settled.high), self.frame, settled.low)
+        pixels.flags.writeable = False
+        picture = Picture(pixels, (self.frame.pixels, self.frame.pixels), hashlib.sha256(pixels.tobytes()).hexdigest())
+        path = Path(f"{self.sample.key}#{self.view.settings.axis}:{index + 1}")
+        return SliceSample(path, picture=picture, value_range=(settled.low, settled.high))
+
+
+def scaling(volume: Volume, body: Body, axis: str) -> tuple[float, float]:
+    """The scan's own 1st percentile of what is looked at, and how far the 99th lies above it."""
+    stack = planes(volume.array, volume.affine, axis)
+    values = stack[::2, ::2, ::2] if body.mask is None else stack[::2, ::2, ::2][body.mask[::2, ::2, ::2]]
+    low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
+    return float(low), float(high - low) if high > low else 1.0
+
+
+def cut(pixels: NDArray[np.float32], frame: SquareFrame, fill: float) -> NDArray[Any]:
+    """The square of a slice, antialiased and bilinear; ``fill`` where it reaches beyond the slice."""
+    left, top, right, bottom = frame.box
+    rows, columns = pixels.shape
+    before = (max(0, int(np.ceil(-top))), max(0, int(np.ceil(-left))))
+    after = (max(0, int(np.ceil(bottom - rows))), max(0, int(np.ceil(right - columns))))
+    padded = np.pad(pixels, tuple(zip(before, after, strict=True)), constant_values=fill)
+    box = (left + before[1], top + before[0], right + before[1], bottom + before[0])
+    size = (frame.pixels, frame.pixels)
+    return np.array(Image.fromarray(padded).resize(size, Image.Resampling.BILINEAR, box=box))
+
+
+def volume_key(slice_key: str) -> str:
+    """The key of the scan that a slice belongs to."""
+    return slice_key.rpartition("#")[0]

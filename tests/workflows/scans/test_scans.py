@@ -1,0 +1,179 @@
+"""Scans through a detector, slice by slice, and back onto their own voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.volume import HU, Volume, make_affine
+from ad_desktop.detectors.volume_prediction import VolumePrediction
+from ad_desktop.errors import Cancelled, InputError, UserError
+from ad_desktop.scoring.thresholds import conformal_threshold
+from ad_desktop.task import Task
+from ad_desktop.workflows.fit import FitOptions, FitOutcome
+from ad_desktop.workflows.scans.fit import fit_scans
+from ad_desktop.workflows.scans.predict import predict_scans
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+from ad_desktop.workflows.store import load_model, save_model
+
+SPACING = (2.0, 2.5, 3.0)  # x, y, z
+DIRECTIONS = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)  # a sagittal scan, its rows towards the feet
+LESION = np.array([20.0, 14.0, -8.0])
+
+
+def phantom(seed: int, lesion: bool = False, directions: np.ndarray | None = None) -> Volume:
+    """An ellipsoid of soft tissue with grain in air, 76 × 84 × 72 mm; a lesion is a bright ball of 9 mm radius."""
+    shape = (36, 40, 44)
+    affine = make_affine(SPACING, (0, 0, 0), directions)
+    centre = affine[:3, :3] @ (np.array(shape[::-1]) - 1) / 2
+    affine[:3, 3] = -centre
+    z, y, x = np.indices(shape)
+    at = np.stack([x, y, z], axis=-1) @ affine[:3, :3].T + affine[:3, 3]
+    random = np.random.default_rng(seed)
+    inside = ((at / [38, 42, 36]) ** 2).sum(axis=-1) < 1
+    tissue = 40 + 15 * np.sin(at[..., 0] / 6) + random.normal(0, 1, shape)
+    array = np.where(inside, tissue, -1000).astype(np.float32)
+    if lesion:
+        array[np.linalg.norm(at - LESION, axis=-1) < 9] = 160
+    return Volume(array, affine, HU, "CT")
+
+
+def opener(sample: VolumeSample, task: Task) -> Volume:
+    task.check()
+    name = sample.path.name.partition(".")[0]
+    if name == "broken":
+        raise InputError(sample.path, "it is broken")
+    return phantom(int(name[-3:]), "lesion" in name, DIRECTIONS if "turned" in name else None)
+
+
+def scans(*names: str) -> list[VolumeSample]:
+    return [VolumeSample(Path(f"/scans/{name}.nii.gz")) for name in names]
+
+
+NORMAL = scans(*(f"normal{number:03}" for number in range(9)), "broken")
+PARAMS = {"image_size": 64}
+
+
+@pytest.fixture(scope="module")
+def outcome() -> FitOutcome:
+    return fit_scans(NORMAL, FitOptions(params=PARAMS), SliceSettings(), opener, Task())
+
+
+def test_a_fit_settles_how_scans_are_seen(outcome: FitOutcome) -> None:
+    model = outcome.model
+    assert model.scans is not None
+    settled = model.scans.settled
+    assert (settled.unit, settled.modality, settled.scaled) == (HU, "CT", False)
+    assert -20 < settled.low < 30 < 60 < settled.high < 90
+    assert 85 < settled.field_mm < 105
+    assert any("black at" in note and "HU" in note for note in outcome.notes)
+    assert [failure.reason for failure in outcome.failures] == ["it is broken"]
+    assert model.detector.describe()["preprocessing"]["value_range"] == (settled.low, settled.high)
+
+
+def test_whole_scans_are_left_out(outcome: FitOutcome) -> None:
+    model, calibration = outcome.model, outcome.model.calibration
+    assert model.normal_keys == tuple(sample.key for sample in NORMAL[:-1])
+    assert len(calibration.scores) == len(set(calibration.groups)) == 9
+    assert calibration.slices is not None
+    keys = model.detector.normal_set.keys
+    assert len(calibration.slices.scores) == len(keys) == len(calibration.slices.volumes)
+    assert [model.normal_keys[volume] for volume in calibration.slices.volumes] == [k.rpartition("#")[0] for k in keys]
+    assert keys[0].startswith(f"{NORMAL[0].key}#axial:")
+    assert model.threshold == conformal_threshold(calibration.scores, range(9), 0.05)
+    assert model.threshold.rule == "extrapolated"
+    assert model.slice_threshold is not None
+    assert model.slice_threshold.groups == 9
+
+
+@pytest.mark.parametrize("name", ["lesion100", "normal101", "turned_lesion102"])
+def test_a_lesion_stands_out_where_it_is(name: str, outcome: FitOutcome) -> None:
+    model, [sample] = outcome.model, scans(name)
+    [(result, volume)] = predict_scans(model, [sample], opener, Task())
+    found = result.prediction
+    assert isinstance(found, VolumePrediction)
+    assert volume is not None
+    anomaly_map = found.anomaly_map
+    assert (anomaly_map.shape, anomaly_map.dtype) == (volume.shape, np.float32)
+    # The body's outline is found on voxels of 3 mm.
+    near = ndimage.binary_dilation(volume.array > -500, iterations=2)
+    assert not anomaly_map[~near].any()
+    assert model.judge(found.anomaly_score).pred_label is ("lesion" in name)
+    if "lesion" in name:
+        z, y, x = np.unravel_index(int(anomaly_map.argmax()), anomaly_map.shape)
+        assert np.linalg.norm(volume.position((x, y, z)) - LESION) < 12
+        at = volume.position((0, 0, int(np.nanargmax(found.slice_scores))))[2]
+        assert abs(at - LESION[2]) < 10
+        threshold = model.map_threshold
+        assert threshold is not None
+        assert anomaly_map.max() > threshold
+
+
+def test_the_model_file_keeps_how_scans_are_seen(outcome: FitOutcome, tmp_path: Path) -> None:
+    save_model(outcome.model, tmp_path / "scans.adm")
+    again = load_model(tmp_path / "scans.adm")
+    assert again.scans == outcome.model.scans
+    assert (again.threshold, again.slice_threshold) == (outcome.model.threshold, outcome.model.slice_threshold)
+    one, other = (next(predict_scans(m, scans("lesion100"), opener, Task()))[0] for m in (outcome.model, again))
+    assert one.prediction is not None
+    assert other.prediction is not None
+    assert one.prediction.anomaly_score == pytest.approx(other.prediction.anomaly_score, rel=1e-6)
+
+
+def test_bad_scans_are_told_and_the_others_go_on(outcome: FitOutcome) -> None:
+    results = [result for result, _ in predict_scans(outcome.model, scans("broken", "normal101"), opener, Task())]
+    assert [result.error for result in results] == ["it is broken", None]
+
+    def other_unit(sample: VolumeSample, task: Task) -> Volume:
+        return phantom(1).with_array(phantom(1).array, "SUVbw")
+
+    [(result, _)] = predict_scans(outcome.model, scans("normal101"), other_unit, Task())
+    assert "SUVbw" in str(result.error)
+
+
+def test_a_cancelled_check_ends(outcome: FitOutcome) -> None:
+    task = Task()
+    running = predict_scans(outcome.model, scans("normal101", "normal102"), opener, task)
+    next(running)
+    task.cancel()
+    with pytest.raises(Cancelled):
+        next(running)
+
+
+@pytest.mark.parametrize("axis", ["coronal", "sagittal"])
+def test_other_axes_and_ranges(axis: str) -> None:
+    settings = SliceSettings(axis=axis, slices="30%:70%", step=2, window="soft-tissue")
+    found = fit_scans(NORMAL[:4], FitOptions(params=PARAMS), settings, opener, Task())
+    assert found.model.scans is not None
+    assert (found.model.scans.settled.low, found.model.scans.settled.high) == (-125, 225)
+    assert any("Every 2th" in note for note in found.notes)
+    [(result, volume)] = predict_scans(found.model, scans("lesion100"), opener, Task())
+    prediction = result.prediction
+    assert isinstance(prediction, VolumePrediction)
+    assert volume is not None
+    assert 10 < np.isfinite(prediction.slice_scores).sum() < 24
+    z, y, x = np.unravel_index(int(prediction.anomaly_map.argmax()), volume.shape)
+    assert np.linalg.norm(volume.position((x, y, z)) - LESION) < 14
+
+
+def test_options_that_cannot_be(tmp_path: Path) -> None:
+    def attempt(said: str, make: Callable[[], object]) -> None:
+        with pytest.raises(UserError, match=said):
+            make()
+
+    def fitted(settings: SliceSettings, options: FitOptions) -> Callable[[], object]:
+        return lambda: fit_scans(NORMAL[:3], options, settings, opener, Task())
+
+    attempt("LOW,HIGH", fitted(SliceSettings(window="magic"), FitOptions(params=PARAMS)))
+    attempt("FIRST:LAST", fitted(SliceSettings(slices="nine"), FitOptions(params=PARAMS)))
+    attempt("leaves none", fitted(SliceSettings(slices="900:950"), FitOptions(params=PARAMS)))
+    attempt("held-out", fitted(SliceSettings(), FitOptions(params=PARAMS, threshold_rule="chi2")))
+    attempt(
+        "two normal scans", lambda: fit_scans(NORMAL[:1], FitOptions(params=PARAMS), SliceSettings(), opener, Task())
+    )
+    assert ScanView.from_json(ScanView().to_json()) == ScanView()

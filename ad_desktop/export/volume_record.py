@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.scoring.volume_regions import VolumeRegion
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.export.registry import VolumeExporter
 from ad_desktop.export.volume_record import VolumeRecord
-from ad_desktop.scoring.volume_regions import VolumeRegion
 
 _COLUMNS = (
     "label", "volume_ml", "voxels", "centroid_x_mm", "centroid_y_mm", "centroid_z_mm", "peak_x_mm", "peak_y_mm",

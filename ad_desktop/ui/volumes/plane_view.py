@@ -132,7 +132,6 @@ class PlaneView(QWidget):
         if self._picture is None:
             self._picture = self._render()
         painter.drawPixmap(0, 0, self._picture)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._scene.crosshair and not self._scene.bare:
             draw_cross(painter, self.rect(), self.place_of(self._scene.cross))
         if self.hasFocus():

@@ -27,6 +27,12 @@ _EXTRA = (
     ("Wheel", "Zoom around the cursor"), ("Drag", "Pan"), ("Home, End", "First or last in the list"),
     ("Shift+Up, Shift+Down", "Select several"),
 )  # fmt: skip
+_EXTRA_OF_SCANS = (
+    ("Wheel, Up, Down", "Next or previous slice"), ("Page up, Page down", "Ten slices on or back"),
+    ("Home, End", "First or last slice"), ("Click", "Move the crosshair"), ("Drag", "Pan; on the crosshair: move it"),
+    ("Right drag", "Window width and level"), ("Ctrl+Wheel", "Zoom around the cursor"),
+    ("Double click", "One plane alone, and back"),
+)  # fmt: skip
 
 
 class ShortcutsDialog(QDialog):
@@ -44,8 +50,7 @@ class ShortcutsDialog(QDialog):
         for title, actions in groups:
             lines = [(_keys(action), _name(action)) for action in actions]
             lines = [line for line in lines if line[0]]
-            if title == "Viewer":
-                lines += _EXTRA
+            lines += {"Viewer": _EXTRA, "Scans": _EXTRA_OF_SCANS}.get(title, ())
             head = QLabel(f"<b>{title}</b>")
             head.setContentsMargins(0, 8 if row else 0, 0, 2)
             grid.addWidget(head, row, 0, 1, 2)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
 
-from ad_desktop.data.samples import Label
+from ad_desktop.data.samples import Label, VolumeSample
+from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.detectors.base import Detector
 from ad_desktop.errors import UserError
 from ad_desktop.jobs import JobRunner, LaneName
@@ -41,6 +42,7 @@ from ad_desktop.ui.statusbar import StatusBar
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
+from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
 from ad_desktop.workflows.export import export_kinds
@@ -96,7 +98,8 @@ class MainWindow(QMainWindow):
         self.ranking = RankWhenScored(session, self.predicting, self.library.view, self)
         self.menus = Menus(self, self.actions_, settings)
         docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.why, self.problems_dock)]
-        self.menus.fill_view(self.viewer.controls.actions_of_view(), docks, theme, settings)
+        viewers = [*self.viewer.controls.actions_of_view(), *self.scan_viewer.controls.actions_of_view()]
+        self.menus.fill_view(viewers, docks, theme, settings)
         self._connect_actions()
         self._connect_flows()
         self._restore_layout()
@@ -163,12 +166,19 @@ class MainWindow(QMainWindow):
             session, self._runner, icons, theme, self._settings, self.undo_stack, self.library.view.neighbours,
             a.add_folder, a.open_sample, a.fit,
         )  # fmt: skip
+        arrows = [self.viewer.controls.previous, self.viewer.controls.next]
+        self.scan_viewer = VolumeViewer(
+            session, self._runner, icons, theme, self._settings, self.problems, load_volume, arrows
+        )
+        self.centre = QStackedWidget()
+        self.centre.addWidget(self.viewer)
+        self.centre.addWidget(self.scan_viewer)
         self.model = ModelDock(session, self.fitting, detectors, icons, theme, a.fit, [a.open_model, a.save_model])
         neighbours = NeighbourFlow(self._runner, session, self.problems, self)
         self.why = WhyDock(session, neighbours, thumbnails, icons, theme)
         self.problems_dock = ProblemsDock(self.problems, icons, theme)
         self.status = StatusBar(self._runner, self.problems, icons, theme)
-        self.setCentralWidget(self.viewer)
+        self.setCentralWidget(self.centre)
         self.setStatusBar(self.status)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.library)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.model)
@@ -210,6 +220,7 @@ class MainWindow(QMainWindow):
         local = [*a.of_library(), a.select_all, why]
         view.addActions(local)
         self.viewer.addActions(local)
+        self.scan_viewer.addActions([*local, *self.viewer.controls.actions_of_view()[:2]])
         view.set_context_actions(
             [why, a.good, a.defect, _separator(self), *a.labels.values(), _separator(self), a.export, a.remove]
         )
@@ -217,7 +228,9 @@ class MainWindow(QMainWindow):
         self.viewer.controls.next.triggered.connect(lambda: view.step(1))
         view.addActions([self.viewer.controls.previous, self.viewer.controls.next])
         view.addActions(self.viewer.controls.actions_of_view()[2:])
+        view.addActions(self.scan_viewer.controls.actions_of_view())
         view.bare.connect(self.viewer.set_bare)
+        view.bare.connect(lambda bare: self.scan_viewer.scene.set_look(bare=bare))
         self.why.opened.connect(view.setFocus)
         why.triggered.connect(lambda shown: self._give_height(self.why, _WHY_HEIGHT) if shown else None)
 
@@ -242,6 +255,8 @@ class MainWindow(QMainWindow):
         self.unsaved.changed.connect(self._show_title)
         self.exporting.exported.connect(self._say_exported)
         self.viewer.readout.connect(self.status.readout.setText)
+        self.scan_viewer.readout.connect(self.status.readout.setText)
+        session.current_changed.connect(self._choose_viewer)
         for signal in (self.library.rows.modelReset, self.library.rows.layoutChanged):
             signal.connect(self.viewer.fetch_ahead)
         self.status.problems_asked.connect(self._toggle_problems)
@@ -276,6 +291,14 @@ class MainWindow(QMainWindow):
         a.export.setEnabled(session.model is not None and bool(session.items))
         a.resume.setEnabled(session.model is not None and bool(session.items))
         a.cancel.setEnabled(bool(self._runner.active))
+
+    def _choose_viewer(self, item: Item | None) -> None:
+        scan = item is not None and isinstance(item.sample, VolumeSample)
+        self.centre.setCurrentWidget(self.scan_viewer if scan else self.viewer)
+        # Both viewers use the same keys.
+        for action in self.viewer.controls.actions_of_view()[2:]:
+            action.setEnabled(not scan)
+            action.setVisible(not scan)
 
     def _selected(self) -> list[Item]:
         selected = self.library.view.selected_items()
@@ -354,7 +377,7 @@ class MainWindow(QMainWindow):
 
     def _show_shortcuts(self) -> None:
         viewer = [*self.viewer.controls.actions_of_view(), *self.viewer.roi_bar.actions_of_mode(), self.why.toggle]
-        groups = [*self.actions_.groups(), ("Viewer", viewer)]
+        groups = [*self.actions_.groups(), ("Viewer", viewer), ("Scans", self.scan_viewer.controls.actions_of_view())]
         ShortcutsDialog(groups, self).open()
 
     def _show_guide(self) -> None:

@@ -68,7 +68,9 @@ class ImportFlow(QObject):
         if added:
             self.added.emit(added)
         elif not found.failures:
-            what = "These pictures are in the library already." if found.items else "No pictures were found."
+            what = (
+                "These pictures are in the library already." if found.items else "No pictures and no scans were found."
+            )
             self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])
         if unclear:
             self.unclear.emit(unclear, paths[0].name if len(paths) == 1 and paths[0].is_dir() else "")
@@ -86,9 +88,9 @@ def find(paths: Sequence[Path], label: Label | None, task: Task) -> Found:
         if dataset is not None:
             _add_dataset(found, dataset)
         else:
-            _add_scan(found, [path], _label_of(path) if label is None else label)
+            _add_scan(found, [path], _label_of(path) if label is None else label, task)
     if files:
-        _add_scan(found, files, label)
+        _add_scan(found, files, label, task)
     return found
 
 
@@ -96,8 +98,8 @@ def _label_of(folder: Path) -> Label | None:
     return Label.NORMAL if folder.name.casefold() in NORMAL_NAMES else None
 
 
-def _add_scan(found: Found, paths: list[Path], label: Label | None) -> None:
-    result = scan(paths)
+def _add_scan(found: Found, paths: list[Path], label: Label | None, task: Task) -> None:
+    result = scan(paths, task)
     root = paths[0].parent if paths[0].is_dir() else None
     items = [Item.of(s, label or Label.TO_CHECK, _folder(s.path, root)) for s in result.samples]
     found.items += items

@@ -9,11 +9,13 @@ from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from ad_desktop.data.images import load, to_display
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Sample, VolumeSample
+from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.errors import InputError
 from ad_desktop.jobs import Job, JobRunner, LaneName, Publish
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.pictures import to_qimage
+from ad_desktop.ui.volumes.thumbnail import middle_slice
 
 EDGE = 72
 """Longest side of a thumbnail in device pixels: twice what a row shows, for dense screens."""
@@ -84,10 +86,12 @@ class Thumbnails(QObject):
 
 def _thumbnail(sample: Sample) -> QImage | None:
     try:
-        picture = load(sample, at_least=EDGE, finite=False)
+        if isinstance(sample, VolumeSample):
+            image = to_qimage(middle_slice(load_volume(sample)))
+        else:
+            image = to_qimage(to_display(load(sample, at_least=EDGE, finite=False).pixels, None))
     except InputError:
         return None  # the row shows no picture; the reason comes when the file is used
-    image = to_qimage(to_display(picture.pixels, None))
     return image.scaled(
         QSize(EDGE, EDGE), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
     )

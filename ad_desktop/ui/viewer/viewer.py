@@ -8,6 +8,7 @@ from PySide6.QtCore import QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QUndoStack
 from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from ad_desktop.data.samples import VolumeSample
 from ad_desktop.jobs import JobRunner
 from ad_desktop.scoring.regions import Region
 from ad_desktop.ui.icons import Icons
@@ -155,7 +156,8 @@ class Viewer(QWidget):
     def fetch_ahead(self) -> None:
         """Make the neighbours' pictures ready; called again when others became neighbours."""
         if self._shown is not None:
-            self.source.prepare(self._neighbours(), self._scale)
+            pictures = [item for item in self._neighbours() if not isinstance(item.sample, VolumeSample)]
+            self.source.prepare(pictures, self._scale)
 
     def _choose_page(self) -> None:
         self.pages.setCurrentIndex(1 if self._session.items and self._session.current is not None else 0)
@@ -164,16 +166,16 @@ class Viewer(QWidget):
     def _show_current(self, item: Item | None) -> None:
         self._choose_page()
         self._set_overlay(None)
-        if item is None:
+        if item is None or isinstance(item.sample, VolumeSample):
             self._set_shown(None)
             self.controls.roi.setChecked(False)
             return
-        self.source.request(item, self._neighbours())
+        self.source.request(item, [other for other in self._neighbours() if not isinstance(other.sample, VolumeSample)])
         self._follow_results()
 
     def _follow_results(self) -> None:
         item = self._session.current
-        if item is None:
+        if item is None or isinstance(item.sample, VolumeSample):
             return
         if item.prediction is None:
             self._set_overlay(None)

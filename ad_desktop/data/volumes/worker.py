@@ -171,13 +171,15 @@ class Pool:
                         started = True
                     else:
                         yield message
-                break
+                return
             except ReaderDied:
                 if started or not used:
                     raise
                 # It had ended while idle, and never saw this request: the next one does.
-        with self._lock:
-            self._idle.append(worker)
+            finally:
+                # Also where the caller stops listening, as it does after an error; one that has ended is closed later.
+                with self._lock:
+                    self._idle.append(worker)
 
     def _take(self) -> Worker:
         with self._lock:

@@ -68,9 +68,7 @@ class ImportFlow(QObject):
         if added:
             self.added.emit(added)
         elif not found.failures:
-            what = (
-                "These pictures are in the library already." if found.items else "No pictures and no scans were found."
-            )
+            what = "These are in the library already." if found.items else "No pictures or scans were found."
             self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])
         if unclear:
             self.unclear.emit(unclear, paths[0].name if len(paths) == 1 and paths[0].is_dir() else "")

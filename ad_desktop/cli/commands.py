@@ -15,6 +15,7 @@ from ad_desktop.data.folders import scan
 from ad_desktop.data.roi import read_roi
 from ad_desktop.data.samples import Failure
 from ad_desktop.data.tiles import Tiling
+from ad_desktop.detectors.params import make_params
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.write import make_folder
 from ad_desktop.scoring.thresholds import Threshold
@@ -24,8 +25,11 @@ from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, fit
 from ad_desktop.workflows.gather import scan_normal
 from ad_desktop.workflows.model import FittedModel
+from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.store import check_target, load_model, save_model
 from ad_desktop.workflows.update import update
+
+SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "unit")
 
 
 def run_fit(chosen: argparse.Namespace) -> int:
@@ -34,6 +38,7 @@ def run_fit(chosen: argparse.Namespace) -> int:
     options = FitOptions(
         chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold,
         read_roi(chosen.roi, chosen.border), max(0, chosen.min_region), Tiling(chosen.tile, chosen.overlap),
+        make_params(SliceSettings, {name: getattr(chosen, name) for name in SCAN_FLAGS}),
     )  # fmt: skip
     check_target(chosen.out)
     with shown(Task()) as task:
@@ -69,6 +74,7 @@ def run_update(chosen: argparse.Namespace) -> int:
 def run_predict(chosen: argparse.Namespace) -> int:
     """Score pictures: one line each, and files if asked for."""
     kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
+    kinds += ["dicom-seg"] if chosen.dicom_seg else []
     check_kinds(kinds)
     lines: list[Line] = []
     failed = done = 0
@@ -160,7 +166,7 @@ def run_sample(chosen: argparse.Namespace) -> int:
 
 def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, as_json: bool) -> int:
     model, failures = outcome.model, [*more_failures, *outcome.failures]
-    threshold, count = model.threshold, len(model.detector.normal_set.keys)
+    threshold, count = model.threshold, len(model.normal_keys)
     if as_json:
         put_json({
             "model": str(target), "n_normal": count, "groups": threshold.groups,
@@ -170,7 +176,7 @@ def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, a
             "notes": list(outcome.notes), "errors": [{"path": f.path, "error": f.reason} for f in failures],
         })  # fmt: skip
     else:
-        put(f"{target}: fitted on {count} normal pictures")
+        put(f"{target}: fitted on {count} normal {'pictures' if model.scans is None else 'scans'}")
         put(f"groups {threshold.groups} ({model.calibration.rule})")
         put(f"threshold {threshold.value:.4g} for a false-positive rate of {threshold.fpr:.3g}; {_promise(threshold)}")
     say_failures(failures)

@@ -131,6 +131,18 @@ def _add_fit(commands: Any) -> None:
         "--groups", default="auto", metavar="RULE",
         help="which normal pictures belong together: auto, none, folder, regex:PATTERN or FILE.csv (path,group)",
     )  # fmt: skip
+    scans = parser.add_argument_group("scans", "how normal scans are looked at; the model keeps it")
+    scans.add_argument("--axis", default="axial", choices=("axial", "coronal", "sagittal"), help="how they are cut")
+    scans.add_argument(
+        "--slices", default="all", metavar="RANGE", help="all, FIRST:LAST counted from 1, or shares such as 20%%:80%%"
+    )
+    scans.add_argument("--step", default="1", metavar="N", help="learn from every n-th slice only")
+    scans.add_argument(
+        "--window", default="auto", metavar="WINDOW",
+        help="black and white: LOW,HIGH, soft-tissue, lung, bone, brain, percentile or auto",
+    )  # fmt: skip
+    scans.add_argument("--mask", default="auto", choices=("auto", "none", "body"), help="what is looked at")
+    scans.add_argument("--unit", default="", metavar="UNIT", help="unit of files that name none, such as HU or SUVbw")
     _device(parser)
     _json_flag(parser)
 
@@ -155,6 +167,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument(
         "--export", default="overlay,mask,map,csv,json", metavar="KINDS", help="what to write (default: %(default)s)"
     )
+    parser.add_argument("--dicom-seg", action="store_true", help="write a DICOM SEG for each DICOM series, too")
     _device(parser)
     _json_flag(parser)
 

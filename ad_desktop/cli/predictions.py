@@ -15,6 +15,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.export import Exporter
 from ad_desktop.workflows.model import FittedModel, Result
 from ad_desktop.workflows.predict import predict
+from ad_desktop.workflows.scans.record import scan_facts
 
 Ranked: TypeAlias = Iterator[tuple[int, Failure | Result]]
 
@@ -69,7 +70,7 @@ def _ranks(paths: Sequence[Path]) -> Callable[[Path], int]:
 
 
 def _results(model: FittedModel, found: Scan, task: Task) -> Iterator[Result]:
-    return predict(model, found.samples, task) if found.samples else iter(())
+    return predict(model, found.samples, task, keep_volumes=True) if found.samples else iter(())
 
 
 def _of_failure(failure: Failure, exporter: Exporter | None) -> Line:
@@ -84,10 +85,8 @@ def _of_result(model: FittedModel, result: Result, exporter: Exporter | None) ->
     if result.prediction is None:
         return Line(_facts(path, page, error=error))
     judged = model.judge(result.prediction.anomaly_score)
-    return Line(
-        _facts(path, page, judged.anomaly_score, judged.threshold, judged.pred_label, judged.percentile, error),
-        judged.verdict,
-    )
+    facts = _facts(path, page, judged.anomaly_score, judged.threshold, judged.pred_label, judged.percentile, error)
+    return Line({**facts, **scan_facts(model, result)}, judged.verdict)
 
 
 def _facts(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.errors import UserError
+from ad_desktop.errors import InputError
 
 TOLERANCE = 0.05
 """How far, in voxels, a file's position may be from the slice it is taken for."""
@@ -18,12 +18,12 @@ TOLERANCE = 0.05
 def source_slices(volume: Volume) -> list[Any]:
     """The headers (pydicom datasets) of the files that the slices of ``volume`` came from, for each z one.
 
-    ``UserError`` where the scan did not come from single-frame DICOM files of which each is one slice of the array.
+    ``InputError`` where the scan did not come from single-frame DICOM files of which each is one slice of the array.
     """
     sample = volume.source
     if sample is None or not sample.path.is_dir():
-        name = "the scan" if sample is None else sample.path
-        raise UserError(f"{name}: it is no DICOM series, which a DICOM result has to refer to. Export NIfTI instead.")
+        path = "the scan" if sample is None else sample.path
+        raise InputError(path, "it is no DICOM series, which a DICOM result has to refer to: export NIfTI instead")
     found: dict[int, Any] = {}
     for header in _headers(sample):
         x, y, z = volume.index(np.asarray(header.ImagePositionPatient, float))
@@ -32,9 +32,10 @@ def source_slices(volume: Volume) -> list[Any]:
             continue
         found[number] = header
     if set(found) != set(range(volume.shape[0])):
-        raise UserError(
-            f"{sample.path}: {volume.shape[0]} slices, but {len(found)} files lie where they should: a DICOM result "
-            "needs each slice to be a file of the series. Export NIfTI instead."
+        raise InputError(
+            sample.path,
+            f"it has {volume.shape[0]} slices, but {len(found)} files lie where they should: a DICOM result needs each "
+            "slice to be a file of the series; export NIfTI instead",
         )
     return [found[number] for number in range(volume.shape[0])]
 

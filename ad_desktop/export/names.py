@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Sample, VolumeSample
 
 MAX_BYTES = 180
 # Not allowed in names on Windows; control characters and halves of characters nowhere.
@@ -55,7 +55,13 @@ def _common_folder(parents: Sequence[Path]) -> Path | None:
 def _name(sample: Sample, parent: Path, root: Path | None) -> str:
     folders = parent.parts if root is None else parent.relative_to(root).parts
     page = "" if sample.page is None else f"_page{sample.page + 1}"
-    return "/".join([*map(_clean_folder, folders), _clean(sample.path.stem, page)])
+    # A scan gets a folder of its own; .nii.gz is one suffix.
+    stem = sample.path.name.removesuffix(".gz").removesuffix(".nii") if _is_scan(sample) else sample.path.stem
+    return "/".join([*map(_clean_folder, folders), _clean(stem, page)])
+
+
+def _is_scan(sample: Sample) -> bool:
+    return isinstance(sample, VolumeSample)
 
 
 def _clean_folder(part: str) -> str:

@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 from ad_desktop.data.images import load
 from ad_desktop.data.intensity import to_display, value_range_of
 from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.names import export_names
 from ad_desktop.export.record import ExportRecord, OverlayStyle, ResultRow, row_of
-from ad_desktop.export.registry import sample_exporters, table_exporters
-from ad_desktop.export.write import export_sample, write_tables
+from ad_desktop.export.registry import sample_exporters, table_exporters, volume_exporters
+from ad_desktop.export.write import export_sample, export_volume, write_tables
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
+from ad_desktop.workflows.scans.record import scan_record, scan_row
 
 
 def export_kinds() -> dict[str, str]:
     """Every kind of export with its title."""
     files = {exporter.kind: exporter.title for exporter in sample_exporters().values()}
-    return files | {exporter.kind: exporter.title for exporter in table_exporters().values()}
+    scans = {exporter.kind: exporter.title for exporter in volume_exporters().values()}
+    return scans | files | {exporter.kind: exporter.title for exporter in table_exporters().values()}
 
 
 def check_kinds(kinds: Collection[str]) -> None:
@@ -105,6 +108,8 @@ class Exporter:
         sample, prediction = result.sample, result.prediction
         if prediction is None:
             return _failed(sample, result.error or "it was not checked")
+        if isinstance(prediction, VolumePrediction):
+            return self._scan_row(result, prediction)
         judgement = self._model.judge(prediction.anomaly_score)
         model = self._model
         record = ExportRecord(
@@ -115,6 +120,13 @@ class Exporter:
         )  # fmt: skip
         self.outcome.files += export_sample(record, self._folder, self._kinds)
         return row_of(record)
+
+    def _scan_row(self, result: Result, prediction: VolumePrediction) -> ResultRow:
+        """Write a scan's own folder, and keep its row."""
+        name = self._names[result.sample.key]
+        record = scan_record(self._model, result, prediction)
+        self.outcome.files += export_volume(record, self._folder / name, self._kinds)
+        return scan_row(record, name, self._labels.get(result.sample.key, ""))
 
     def _pixels(self, sample: Sample) -> NDArray[Any]:
         pixels = load(sample).pixels

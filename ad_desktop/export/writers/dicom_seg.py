@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ad_desktop import __version__
-from ad_desktop.errors import UserError
+from ad_desktop.errors import InputError
 from ad_desktop.export.dicom_source import source_slices
 from ad_desktop.export.registry import VolumeExporter
 from ad_desktop.export.volume_record import VolumeRecord
@@ -22,14 +22,14 @@ MOST_SEGMENTS = 200
 
 
 def segmentation(record: VolumeRecord) -> Any:
-    """The dataset; without any region it has one empty segment. ``UserError`` where there is nothing to refer to."""
+    """The dataset; without any region it has one empty segment. ``InputError`` where there is nothing to refer to."""
     import highdicom
     from highdicom.seg import SegmentAlgorithmTypeValues, SegmentationTypeValues, SegmentDescription
     from pydicom.sr.codedict import codes
     from pydicom.uid import ExplicitVRLittleEndian
 
     if record.map_threshold is None:
-        raise UserError(f"{record.path}: there are no regions, because the model has no threshold for its maps.")
+        raise InputError(record.path, "there are no regions, because the model has no threshold for its maps")
     sources = source_slices(record.volume)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name=record.model or "AD Desktop", family=codes.DCM.ArtificialIntelligence, version=__version__,

@@ -20,6 +20,7 @@ import numpy as np
 
 from ad_desktop.data.images import load, suggest_range
 from ad_desktop.data.intensity import resize_square
+from ad_desktop.data.loader import prefetch
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Array, Detector, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
@@ -29,10 +30,11 @@ from ad_desktop.detectors.gaussian.folds import held_out_folds
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
 from ad_desktop.detectors.gaussian.params import GaussianADParams, parse_range
 from ad_desktop.detectors.gaussian.pooled import Reduction
-from ad_desktop.detectors.gaussian.pyramid import BLOCK, LocalPyramid
+from ad_desktop.detectors.gaussian.pyramid import BLOCK, MAX_WORKERS, LocalPyramid
 from ad_desktop.detectors.gaussian.scores import ImageScore, top_mean
 from ad_desktop.detectors.gaussian.standardise import ScoreStandard
 from ad_desktop.detectors.nets.backbones import find_backbone
+from ad_desktop.detectors.nets.devices import worker_count
 from ad_desktop.detectors.nets.engines import Engine, make_engine
 from ad_desktop.detectors.nets.weights import Weights, find_weights
 from ad_desktop.detectors.rows import RowStore
@@ -253,11 +255,17 @@ class GaussianAD(Detector):
     @single_threaded
     def rescore(self, features: Sequence[tuple[Features, Place]]) -> list[Prediction]:
         """Score features seen before with the model as it is now."""
+        blocks = [features[start : start + BLOCK] for start in range(0, len(features), BLOCK)]
         found: list[Prediction] = []
-        for start in range(0, len(features), BLOCK):
-            block = features[start : start + BLOCK]
-            found.extend(self._predict([f for f, _ in block], [place for _, place in block]))
+        workers = min(MAX_WORKERS, worker_count())
+        for _, predictions in prefetch(blocks, self._rescore_block, workers=workers, ahead=2 * workers):
+            if isinstance(predictions, InputError):
+                raise predictions
+            found.extend(predictions)
         return found
+
+    def _rescore_block(self, block: Sequence[tuple[Features, Place]]) -> list[Prediction]:
+        return self._predict([features for features, _ in block], [place for _, place in block])
 
     def _predict(self, features: Sequence[Features], places: Sequence[Place]) -> list[Prediction]:
         distances = self.pyramid_.distances(np.stack([f.local for f in features]))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.detectors.gaussian.leaving import Leaving
 from ad_desktop.detectors.gaussian.shrinkage import (
     inverse_factor,
     lower_factor,
@@ -60,6 +61,7 @@ class CellGaussian:
         self.means: Matrix = np.zeros((cells, features))
         self.scatter: Matrix = np.zeros((features, features))
         self._eigen: tuple[Matrix, Matrix, Matrix] | None = None
+        self._leaving: Leaving | None = None
 
     def add(self, sample: NDArray[Any]) -> None:
         """Let one sample (P, d) join: Chan, Golub and LeVeque's update, exact in float64."""
@@ -90,8 +92,9 @@ class CellGaussian:
         self.rho = max(oas(covariance, self.n * cells), 1e-12)
         shrunk = (1 - self.rho) * covariance
         shrunk[np.diag_indices(features)] += self.rho * self.mu
-        self.whitener = inverse_factor(shrunk).astype(np.float32)
-        self._eigen = None
+        self._inverse = inverse_factor(shrunk)
+        self.whitener = self._inverse.astype(np.float32)
+        self._eigen = self._leaving = None
 
     def distances(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Mahalanobis distances (b, P), float32, of samples (b, P, d)."""
@@ -130,12 +133,13 @@ class CellGaussian:
     def held_out(self, members: NDArray[Any]) -> NDArray[np.float32]:
         """Distances (g, P) of one group's samples (g, P, d) to the model without that group, at fixed ρ and μ.
 
-        Small groups of few cells go through Woodbury's identity in the eigenbasis of the scatter, all
-        others through a new factor.
+        Small groups of few cells go through Woodbury's identity in the eigenbasis of the scatter, others
+        through the change they make to the whole model, and those that change much through a new factor.
         """
         size, cells, features = members.shape
         if (size + 2) * cells >= features:
-            return self.without(self.sums(members)).distances(members)
+            found = self._leave().distances(members)
+            return self.without(self.sums(members)).distances(members) if found is None else found
         left = self.n - size
         values, basis, means = self._eigenbasis()
         rows = (members - self.means).reshape(-1, features) @ basis
@@ -159,6 +163,13 @@ class CellGaussian:
     def _scale(self, left: int) -> float:
         """Factor from the scatter of ``left`` samples to their part of the shrunk covariance."""
         return (1 - self.rho) / (left * len(self.means))
+
+    def _leave(self) -> Leaving:
+        """What leaving groups share, once per ``factorise``."""
+        if self._leaving is None:
+            alpha, ridge = 1 - self.rho, self.rho * self.mu
+            self._leaving = Leaving.of(self.n, self.means, self.scatter, self._inverse, alpha, ridge, MEAN_PRIOR)
+        return self._leaving
 
     def _eigenbasis(self) -> tuple[Matrix, Matrix, Matrix]:
         """Eigenvalues (d,) and vectors (d, d) of the scatter, and the means in their basis, once per ``factorise``."""

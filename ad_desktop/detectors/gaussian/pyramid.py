@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.loader import prefetch
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.detectors.gaussian.cells import CellGaussian
 from ad_desktop.detectors.gaussian.layout import Layout
 from ad_desktop.detectors.gaussian.standardise import CellStandard
+from ad_desktop.detectors.nets.devices import worker_count
 from ad_desktop.detectors.rows import RowStore
 from ad_desktop.detectors.upsample import upsample
 from ad_desktop.task import Task
 
 BLOCK = 16
+MAX_WORKERS = 4
+"""Threads for held-out distances. Only numpy's products run side by side: scipy's hold the interpreter's lock."""
 COARSE_SHARE = np.float32(0.4)
 """Weight of the coarse grid in the map; the levels' own grids share the rest."""
 COARSE_LEAD = np.float32(2.0)
 """Standard deviations by which coarse evidence counts beyond the fine evidence at the same place."""
 Distances = list[NDArray[np.float32]]
+Members = NDArray[np.intp]
 
 
 class LocalPyramid:
@@ -81,21 +87,36 @@ class LocalPyramid:
         """Distances (n, P) of every Gaussian for its own samples, each with its whole group left out."""
         found = [np.empty((len(store), len(g.means)), np.float32) for g in self.gaussians]
         numbers = np.asarray(groups)
+        members = [np.flatnonzero(numbers == group) for group in np.unique(numbers)]
         done = 0
-        for group in np.unique(numbers):
-            members = np.flatnonzero(numbers == group)
-            self._hold_out(store, members, found)
-            done += len(members)
+        for size in self._hold_out(store, sorted(members, key=len), found, task):
+            done += size
             task.report("Scoring normal pictures that the model has not seen", done, len(store))
         return found
 
-    def _hold_out(self, store: RowStore, members: NDArray[np.intp], found: Distances) -> None:
-        """Put one group's held-out distances in their places."""
-        if len(members) <= BLOCK:
-            for array, gaussian, cells in zip(found, self.gaussians, self._taken(store, members), strict=True):
+    def _hold_out(self, store: RowStore, groups: Sequence[Members], found: Distances, task: Task) -> Iterator[int]:
+        """Put the held-out distances of groups, smallest first, in their places; yields how many at a time."""
+
+        def hold_out(group: tuple[Members, NDArray[np.float16]]) -> None:
+            members, rows = group
+            for array, gaussian, cells in zip(found, self.gaussians, self.parts(rows), strict=True):
                 array[members] = gaussian.held_out(cells)
-            return
-        # Read twice, block by block: memory must not grow with the group.
+
+        small = sum(len(members) <= BLOCK for members in groups)
+        read = ((members, store.take(members.tolist())) for members in groups[:small])
+        # The first one by itself: it makes what the others share.
+        for first in islice(read, 1):
+            hold_out(first)
+            yield len(first[0])
+        workers = min(MAX_WORKERS, worker_count())
+        for (members, _), _ in prefetch(read, hold_out, workers=workers, ahead=2 * workers, task=task):
+            yield len(members)
+        for members in groups[small:]:
+            self._hold_out_large(store, members, found)
+            yield len(members)
+
+    def _hold_out_large(self, store: RowStore, members: Members, found: Distances) -> None:
+        """The same for a group that is read twice, block by block: memory must not grow with the group."""
         blocks = [members[start : start + BLOCK] for start in range(0, len(members), BLOCK)]
         groups = [gaussian.sums(np.empty((0, *gaussian.means.shape))) for gaussian in self.gaussians]
         for block in blocks:
@@ -106,7 +127,7 @@ class LocalPyramid:
             for array, other, cells in zip(found, others, self._taken(store, block), strict=True):
                 array[block] = other.distances(cells)
 
-    def _taken(self, store: RowStore, members: NDArray[np.intp]) -> Distances:
+    def _taken(self, store: RowStore, members: Members) -> Distances:
         return self.parts(store.take(members.tolist()))
 
     def standardise(self, held_out: Distances, groups: Sequence[int]) -> NDArray[np.float32]:

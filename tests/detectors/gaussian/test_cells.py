@@ -200,3 +200,23 @@ def test_distances_of_gaussian_data_follow_chi_squared() -> None:
     new = (rng.normal(size=(1000, 4, 10)) * spread + means).astype(np.float32)
     squared = gaussian.distances(new).ravel().astype(np.float64) ** 2
     assert kstest(squared, chi2(10).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize(("cells", "d"), [(25, 6), (64, 40)])
+@pytest.mark.parametrize("group", [[3], [0, 7, 9], list(range(12))])
+def test_groups_that_change_little_need_no_new_factor(cells: int, d: int, group: list[int], monkeypatch) -> None:
+    rows = samples(300, cells, d)
+    gaussian = fitted(rows)
+    monkeypatch.setattr(gaussian, "without", None)
+    expected = explicit_distances(np.delete(rows, group, axis=0), rows[group], gaussian.rho, gaussian.mu)
+    np.testing.assert_allclose(gaussian.held_out(rows[group]), expected, rtol=2e-7)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("factor", [3.0, 30.0, 1e4])
+def test_a_group_that_is_most_of_the_variance_is_left_out_exactly(size: int, factor: float) -> None:
+    rows = samples(100, 25, 6)
+    rows[:size] *= factor
+    gaussian = fitted(rows)
+    expected = explicit_distances(rows[size:], rows[:size], gaussian.rho, gaussian.mu)
+    np.testing.assert_allclose(gaussian.held_out(rows[:size]), expected, rtol=2e-7)

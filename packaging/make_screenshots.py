@@ -92,11 +92,44 @@ class Photographer:
         self.shoot("screenshots/window-dark")
         self.theme.set_appearance(self.appearances.LIGHT)
         self.wait(0.5)
+        self._shoot_beside()
+        self._shoot_region()
+        self._shoot_tiles()
         self._shoot_band()
         self._shoot_why()
         self._shoot_known()
         self._shoot_export()
         self.runner.shutdown()
+
+    def _shoot_beside(self) -> None:
+        split = self.window.viewer.controls.split
+        split.trigger()
+        self.wait(1)
+        self.shoot("guide/beside", self.window.viewer)
+        split.trigger()
+
+    def _shoot_region(self) -> None:
+        from ad_desktop.data.roi import Purpose, RegionOfInterest, Shape, ShapeKind
+
+        window, before = self.window, self.window.session.roi
+        part = Shape(ShapeKind.POLYGON, ((0.12, 0.08), (0.9, 0.08), (0.94, 0.9), (0.08, 0.92)))
+        code = Shape(ShapeKind.RECTANGLE, ((0.45, 0.7), (0.56, 0.8)), Purpose.IGNORE)
+        window.viewer.controls.roi.trigger()
+        window.session.set_roi(RegionOfInterest((part, code)))
+        self.wait(1)
+        self.shoot("guide/region", window.viewer)
+        window.session.set_roi(before)
+        window.viewer.controls.roi.trigger()
+        self.wait(0.5)
+
+    def _shoot_tiles(self) -> None:
+        model = self.window.model
+        model.method.set_open(True)
+        model.settings.tiles.side.setValue(512)
+        self.wait(0.5)
+        self.shoot("guide/tiles", model.settings.tiles)
+        model.settings.tiles.side.setValue(0)
+        model.method.set_open(False)
 
     def _shoot_band(self) -> None:
         panel = self.window.model.threshold

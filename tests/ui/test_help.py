@@ -20,7 +20,7 @@ pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 def test_every_page_is_complete():
     folder = resource("guide")
     pages = chapters(folder)
-    assert len(pages) >= 4
+    assert len(pages) >= 6
     assert all(title for title, _ in pages)
     for _, path in pages:
         for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
@@ -35,7 +35,7 @@ def test_keys_that_the_guide_names_exist(window):
     named = set(re.findall(r"\*{1,2}((?:Ctrl\+)?(?:Shift\+)?(?:[A-Z]|Return))\*{1,2}", text))
     assert {"G", "D", "W", "T", "K", "Ctrl+Return"} <= named
     actions = [a for _, group in window.actions_.groups() for a in group]
-    actions += [*window.viewer.controls.actions_of_view(), window.why.toggle]
+    actions += [*window.viewer.controls.actions_of_view(), *window.viewer.roi_bar.actions_of_mode(), window.why.toggle]
     known = {key.toString() for action in actions for key in action.shortcuts()}
     assert {QKeySequence(key).toString() for key in named} <= known
 

@@ -113,6 +113,7 @@ class FitSettings(QWidget):
         rows.setHorizontalSpacing(8)
         rows.addRow("Device", self.device)
         rows.addRow("Groups", self.groups)
+        self.tiles.align(rows)
         self._column.addLayout(rows)
         self._column.addWidget(self.groups_text)
         self._column.addWidget(self.groups_help)

@@ -55,7 +55,7 @@ def main() -> int:
     quad.resize(1000, 800)
     quad.show()
     scene.set_volume(ct, window)
-    found = AnomalyMap(ct.with_array(values, ""), Scale(0.0, 1.0))
+    found = AnomalyMap(ct.with_array(values, ""), Scale(0.0, 1.0), ct)
     scene.set_layers([fused_layer(scan, ct, 0.5), *map_layers(found, 0.9, Mode.HEAT, 0.5, True, "#ffffff")])
     missed = 0
     for plane in Plane:

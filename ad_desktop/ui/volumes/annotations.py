@@ -15,15 +15,19 @@ _MARGIN = 8
 _BAR_SHARE = 0.3
 
 
-def draw_letters(painter: QPainter, room: QRect, letters: tuple[str, str, str, str]) -> None:
-    """The sides of the patient at the left, right, top and bottom edge."""
+def draw_letters(painter: QPainter, room: QRect, letters: tuple[str, str, str, str], title: str) -> None:
+    """The sides of the patient at the left, right, top and bottom edge; the one at the top clears the ``title``."""
     align = Qt.AlignmentFlag
     places = (
         align.AlignLeft | align.AlignVCenter, align.AlignRight | align.AlignVCenter,
         align.AlignTop | align.AlignHCenter, align.AlignBottom | align.AlignHCenter,
     )  # fmt: skip
     for letter, where in zip(letters, places, strict=True):
-        _text(painter, room, letter, where, bold=True)
+        shift = 0
+        if where & align.AlignTop:
+            needed = 2 * _MARGIN + painter.fontMetrics().horizontalAdvance(f"{title}{letter}")
+            shift = max(0, needed - room.width() // 2)
+        _text(painter, room.translated(shift, 0), letter, where, bold=True)
 
 
 def draw_title(painter: QPainter, room: QRect, text: str) -> None:

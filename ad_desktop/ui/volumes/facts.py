@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -88,8 +89,12 @@ def notes_of(volume: Volume) -> list[str]:
 
 def describe_position(volume: Volume, index: Index) -> str:
     """A voxel's place in the patient in words: L 12.3, P 4.0, S 100.2 mm."""
+    return describe_place(volume.position(index))
+
+
+def describe_place(place: Iterable[float]) -> str:
+    """A position (LPS, mm) in words: L 12.3, P 4.0, S 100.2 mm."""
     letters = (("R", "L"), ("A", "P"), ("I", "S"))
-    place = volume.position(index)
     return ", ".join(f"{pair[int(mm >= 0)]} {abs(mm):.1f}" for pair, mm in zip(letters, place, strict=True)) + " mm"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.reorient import patient_axes
@@ -22,7 +22,9 @@ from ad_desktop.ui.volumes.source import Load, OpenScan
 
 
 class Layering(QObject):
-    """Follows the current scan, its prediction, the threshold and the controls."""
+    """Follows the current scan, its prediction, the threshold and the controls; ``map`` is the map shown."""
+
+    map_changed = Signal()
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Layering(QObject):
         self._scan: OpenScan | None = None
         self._item: Item | None = None
         self._prediction: Prediction | None = None
-        self._map: AnomalyMap | None = None
+        self.map: AnomalyMap | None = None
         self._mask: Volume | None = None
         self._job: Job | None = None
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -60,7 +62,8 @@ class Layering(QObject):
     def set_scan(self, item: Item | None, scan: OpenScan | None) -> None:
         """Another scan is shown."""
         self._item, self._scan = item, scan
-        self._prediction = self._map = self._mask = None
+        self._prediction = self.map = self._mask = None
+        self.map_changed.emit()
         self._fusion.set_base(scan)
         self._controls.truth.setEnabled(item is not None and item.mask is not None)
         self._follow_results()
@@ -72,7 +75,8 @@ class Layering(QObject):
         if prediction is self._prediction:
             return
         self._prediction = prediction
-        self._map = None
+        self.map = None
+        self.map_changed.emit()
         self._soon.start()
         if self._job is not None:
             self._job.cancel()
@@ -86,7 +90,8 @@ class Layering(QObject):
 
     def _take_map(self, prediction: Prediction, found: AnomalyMap) -> None:
         if prediction is self._prediction:
-            self._map = found
+            self.map = found
+            self.map_changed.emit()
             self._lay()
 
     def _read_mask(self) -> None:
@@ -113,9 +118,9 @@ class Layering(QObject):
         layers: list[Layer] = []
         if self._fusion.scan is not None:
             layers.append(fused_layer(self._fusion.scan, grid, opacity))
-        if self._map is not None:
+        if self.map is not None:
             level, colour = self._session.map_threshold, self._theme.colours.contour
-            layers += map_layers(self._map, level, Mode.HEAT, opacity, controls.contour.isChecked(), colour)
+            layers += map_layers(self.map, level, Mode.HEAT, opacity, controls.contour.isChecked(), colour)
         if self._mask is not None and controls.truth.isChecked():
             layers.append(truth_layer(self._mask, grid, self._theme.colours.truth))
         self._scene.set_layers(layers)

@@ -24,10 +24,11 @@ _MAP_COLOURS = "inferno"
 
 @dataclass(frozen=True, eq=False)
 class AnomalyMap:
-    """A prediction's map on the voxels of an open scan, with the range its colours stand for."""
+    """A prediction's map on the voxels of an open ``scan``, with the range its colours stand for."""
 
     volume: Volume
     scale: Scale
+    scan: Volume
 
 
 def fused_layer(scan: OpenScan, grid: Volume, opacity: float) -> ColourLayer:
@@ -51,7 +52,7 @@ def hot_table(name: str, opacity: float) -> tuple[int, ...]:
 def place_map(prediction: Prediction, scan: OpenScan) -> AnomalyMap:
     """Compute a prediction's map and lay it on the scan's axes; slow, for a job."""
     values = scan.turn.apply(np.asarray(prediction.anomaly_map, np.float32))
-    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]))
+    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume)
 
 
 def map_layers(

@@ -294,12 +294,12 @@ class PlaneView(QWidget):
     def _annotate(self, painter: QPainter) -> None:
         scene = self._scene
         volume = scene.grid
-        draw_letters(painter, self.rect(), self.plane.letters(volume, scene.neurological))
         count = volume.shape[self.plane.axis]
         text = f"{self.plane.title}  {scene.slice_of(self.plane) + 1} / {count}"
         if scene.slab_mm:
             text += f"  ·  MIP {scene.slab_mm:g} mm"
         draw_title(painter, self.rect(), text)
+        draw_letters(painter, self.rect(), self.plane.letters(volume, scene.neurological), text)
         draw_bar(painter, self.rect(), 1.0 if self._eye is None else self._eye.scale)
 
     def _follow(self) -> None:

@@ -24,6 +24,7 @@ from ad_desktop.ui.volumes.opening import OpeningPage
 from ad_desktop.ui.volumes.projector import Projector
 from ad_desktop.ui.volumes.quad import Quad
 from ad_desktop.ui.volumes.question import FrameQuestion
+from ad_desktop.ui.volumes.regions import VolumeRegionsPanel
 from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
 from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
 from ad_desktop.ui.volumes.windowing import Windowing
@@ -60,13 +61,14 @@ class VolumeViewer(QWidget):
         self.windowing = Windowing(self.scene, self.controls, settings, self)
         self.fusion = Fusion(session, runner, load, self.controls, self.question, self)
         self.layering = Layering(session, runner, load, self.scene, self.controls, self.fusion, theme, problems, self)
+        self.regions = VolumeRegionsPanel(session, runner, self.layering)
         self.inner = QStackedWidget()
         self.inner.addWidget(self.quad)
         self.inner.addWidget(self.page)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, self.question, self.inner, self.controls):
+        for part in (self.header, self.question, self.inner, self.regions, self.controls):
             column.addWidget(part, int(part is self.inner))
         self.addActions(self.controls.actions_of_view())
         self.controls.set_active(False)
@@ -84,6 +86,7 @@ class VolumeViewer(QWidget):
         self.page.again.connect(lambda: self._show_current(self._session.current))
         self.fusion.failed.connect(lambda _, error: problems.error("Scan on top", error))
         controls.changed.connect(self._follow_look)
+        self.regions.jumped.connect(self._jump)
         controls.fit.triggered.connect(self.quad.fit)
         controls.maximise.triggered.connect(self._maximise)
         self.quad.maximised.connect(controls.maximise.setChecked)
@@ -129,6 +132,10 @@ class VolumeViewer(QWidget):
     def _follow_look(self) -> None:
         controls = self.controls
         self.scene.set_look(controls.neurological.isChecked(), controls.crosshair.isChecked(), controls.slab_mm)
+
+    def _jump(self, position: tuple[float, float, float]) -> None:
+        if self.scene.volume is not None:
+            self.scene.look_at(self.scene.volume.index(position).tolist())
 
     def _maximise(self, alone: bool) -> None:
         self.quad.set_alone(self.quad.active if alone else None)

@@ -399,6 +399,13 @@ def test_anomaly_map_and_known_mask_lie_on_the_scans_own_voxels(world):
         view.grab()
         points = outline(threshold.sampler.cut(plane, viewer.scene.slice_of(plane)), 2.0)
         assert len(points)
+    world.qtbot.waitUntil(lambda: len(viewer.regions.regions) == 1)
+    region = viewer.regions.regions[0]
+    assert region.volume_ml == pytest.approx(3 * 5 * 5 * scan.voxel_ml)
+    world.viewer.scene.look_at((0, 0, 0))
+    viewer.regions.table.itemClicked.emit(viewer.regions.table.topLevelItem(0), 0)
+    x, y, z = viewer.scene.cross
+    assert colours.sampler.volume.array[z, y, x] == 5.0
     viewer.controls.contour.setChecked(False)
     viewer.controls.truth.setChecked(False)
     world.qtbot.waitUntil(lambda: len(viewer.scene.layers) == 1)

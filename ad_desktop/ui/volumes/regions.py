@@ -1,0 +1,104 @@
+"""The list of a scan's regions above the threshold, under the planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from ad_desktop.data.volumes.region import VolumeRegion
+from ad_desktop.jobs import Job, JobRunner, LaneName
+from ad_desktop.scoring.volume_regions import find_volume_regions
+from ad_desktop.ui.library.rows import format_score
+from ad_desktop.ui.session import Session
+from ad_desktop.ui.volumes.facts import describe_place
+from ad_desktop.ui.volumes.layering import Layering
+from ad_desktop.ui.volumes.overlays import AnomalyMap
+
+_TITLES = ("No.", "Volume", "Peak at", "Peak", "Mean", "Value mean", "Value max")
+_ROWS = 4
+_MOST = 500
+
+
+class VolumeRegionsPanel(QFrame):
+    """Follows the anomaly map and the threshold; ``jumped`` carries the LPS position of the chosen region's peak."""
+
+    jumped = Signal(object)
+
+    def __init__(self, session: Session, runner: JobRunner, layering: Layering, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("foot")
+        self._session = session
+        self._runner = runner
+        self._layering = layering
+        self._job: Job | None = None
+        self.regions: tuple[VolumeRegion, ...] = ()
+        self.summary = QLabel()
+        self.summary.setContentsMargins(12, 4, 12, 4)
+        self.table = QTreeWidget()
+        self.table.setHeaderLabels(list(_TITLES))
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setFrameShape(QTreeWidget.Shape.NoFrame)
+        self.table.setAccessibleName("Regions above the threshold")
+        self.table.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.itemClicked.connect(lambda item, _: self._jump(item))
+        self.table.itemActivated.connect(lambda item, _: self._jump(item))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.summary)
+        column.addWidget(self.table, 1)
+        self.setMaximumHeight(self.sizeHint().height())
+        self._soon = QTimer(self, singleShot=True, interval=60)
+        self._soon.timeout.connect(self._find)
+        layering.map_changed.connect(self._soon.start)
+        session.threshold_changed.connect(self._soon.start)
+        self.hide()
+
+    def sizeHint(self) -> QSize:
+        line = self.table.fontMetrics().height() + 8
+        return QSize(super().sizeHint().width(), self.summary.sizeHint().height() + (_ROWS + 1) * line)
+
+    def _find(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        found, level = self._layering.map, self._session.map_threshold
+        self.setVisible(found is not None and level is not None)
+        if found is None or level is None:
+            self._fill((), 0.0)
+            return
+        job = self._runner.submit("Regions", lambda task: _regions(found, level), LaneName.VIEWER, quiet=True)
+        self._job = job
+        job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level))
+
+    def _fill(self, regions: Sequence[VolumeRegion], level: float) -> None:
+        self.regions = tuple(regions[:_MOST])
+        count = len(regions)
+        self.summary.setText(
+            f"{count:,} region{'s' if count != 1 else ''} above {format_score(level)}"
+            if count
+            else f"Nothing above {format_score(level)}"
+        )
+        self.table.clear()
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for region in self.regions:
+            unit = f" {region.unit}" if region.unit else ""
+            row = QTreeWidgetItem([
+                str(region.label), f"{region.volume_ml:.3g} ml", describe_place(region.peak_position),
+                format_score(region.peak), format_score(region.mean), f"{region.value_mean:.4g}{unit}",
+                f"{region.value_max:.4g}{unit}",
+            ])  # fmt: skip
+            for column in range(1, len(_TITLES)):
+                row.setTextAlignment(column, right)
+            self.table.addTopLevelItem(row)
+
+    def _jump(self, item: QTreeWidgetItem) -> None:
+        place = self.table.indexOfTopLevelItem(item)
+        if 0 <= place < len(self.regions):
+            self.jumped.emit(self.regions[place].peak_position)
+
+
+def _regions(found: AnomalyMap, level: float) -> list[VolumeRegion]:
+    return find_volume_regions(found.volume.array, level, found.scan)[1]

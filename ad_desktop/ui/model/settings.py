@@ -113,7 +113,8 @@ class FitSettings(QWidget):
         rows.setHorizontalSpacing(8)
         rows.addRow("Device", self.device)
         rows.addRow("Groups", self.groups)
-        self.tiles.align(rows)
+        for box in (self.device, self.groups):
+            rows.labelForField(box).setMinimumWidth(self.tiles.label_width)
         self._column.addLayout(rows)
         self._column.addWidget(self.groups_text)
         self._column.addWidget(self.groups_help)

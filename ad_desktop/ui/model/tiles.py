@@ -48,11 +48,10 @@ class TilesForm(QWidget):
         """What is set."""
         return Tiling(self.side.value(), self.overlap.value()) if self.side.value() else Tiling()
 
-    def align(self, form: QFormLayout) -> None:
-        """Let the fields of another form, which stands above, begin where these do."""
-        longest = self._rows.labelForField(self.overlap).sizeHint().width()
-        for row in range(form.rowCount()):
-            form.itemAt(row, QFormLayout.ItemRole.LabelRole).widget().setMinimumWidth(longest)
+    @property
+    def label_width(self) -> int:
+        """Width of the longest label, for forms whose fields are to begin where these do."""
+        return self._rows.labelForField(self.overlap).sizeHint().width()
 
     def _follow(self) -> None:
         side = self.side.value()

@@ -265,13 +265,15 @@ class Viewer(QWidget):
 
     def _follow_model(self) -> None:
         """The list of regions stands there once there is a model that can find any."""
-        listed = self.controls.regions.isChecked() and self._session.model is not None
+        # Whoever draws a region needs the room for the picture.
+        listed = self.controls.regions.isChecked() and self._session.model is not None and self.roi_bar.isHidden()
         self.regions.setVisible(listed)
         self._paint_map()
 
     def _edit_region(self, on: bool) -> None:
         self.roi_bar.setVisible(on)
         self.editor.set_active(on)
+        self._follow_model()
         if on:
             self.canvas.setFocus()
 

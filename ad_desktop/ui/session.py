@@ -194,7 +194,7 @@ class Session(QObject):
                 # A model from a file brings its own region and smallest region; one fitted here has what is set.
                 self.set_roi(model.roi)
                 self.set_min_region(model.min_region)
-        self._take_model(model, () if model is None else model.detector.normal_set.keys)
+        self._take_model(model, () if model is None else model.normal_keys)
 
     def update_model(self, model: FittedModel, keys: Sequence[str], predictions: Mapping[str, Prediction]) -> None:
         """Take the model after its normal set changed to ``keys``, with what it says now of items by key.

@@ -49,7 +49,7 @@ def fit_scans(
         raise UserError(with_failures(str(error), failures)) from error
     if settings.step > 1:
         task.note(
-            f"Every {settings.step}th slice was learned. Between them the map can rise a little higher, so expect "
+            f"One of every {settings.step} slices was learned. Between them the map can rise higher, so expect "
             "slightly more regions than asked for."
         )
     created = datetime.now(UTC).isoformat(timespec="seconds")

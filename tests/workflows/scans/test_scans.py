@@ -153,7 +153,7 @@ def test_other_axes_and_ranges(axis: str) -> None:
     found = fit_scans(NORMAL[:4], FitOptions(params=PARAMS), settings, opener, Task())
     assert found.model.scans is not None
     assert (found.model.scans.settled.low, found.model.scans.settled.high) == (-125, 225)
-    assert any("Every 2th" in note for note in found.notes)
+    assert any("One of every 2 slices" in note for note in found.notes)
     [(result, volume)] = predict_scans(found.model, scans("lesion100"), opener, Task())
     prediction = result.prediction
     assert isinstance(prediction, VolumePrediction)

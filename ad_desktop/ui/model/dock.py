@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from ad_desktop.data.samples import VolumeSample
 from ad_desktop.detectors.base import Detector
 from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.icons import Icons
@@ -67,7 +68,11 @@ class ModelDock(QDockWidget):
         self.setWidget(body)
         self.setMinimumWidth(270)
         session.model_changed.connect(self._follow)
+        session.items_changed.connect(self._follow_items)
         self._follow()
+
+    def _follow_items(self) -> None:
+        self.settings.offer_scans(any(isinstance(i.sample, VolumeSample) for i in self._session.items.values()))
 
     def _follow(self) -> None:
         fitted = self._session.model is not None

@@ -9,14 +9,16 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from ad_desktop.detectors.base import Detector
+from ad_desktop.detectors.params import make_params
 from ad_desktop.errors import UserError
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.form import ParamForm
-from ad_desktop.ui.model.section import DimLabel
+from ad_desktop.ui.model.section import DimLabel, Section
 from ad_desktop.ui.model.tiles import TilesForm
 from ad_desktop.ui.theme import Theme
 from ad_desktop.workflows.fit import FitOptions
 from ad_desktop.workflows.info import DeviceInfo
+from ad_desktop.workflows.scans.settings import SliceSettings
 
 _GROUPS = (
     ("Automatic", "auto", "Near-duplicates among the normal pictures are found and left out together."),
@@ -59,6 +61,9 @@ class FitSettings(QWidget):
         self.groups_text = QLineEdit()
         self.groups_help = DimLabel(theme)
         self.tiles = TilesForm(theme)
+        self.slices = ParamForm(SliceSettings, icons, theme)
+        self.scans = Section("Slices of scans", self.slices, open_=False)
+        self.scans.hide()
         for box in (self.detector, self.device, self.groups):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.form = self._make_form()
@@ -68,6 +73,7 @@ class FitSettings(QWidget):
         self.groups.currentIndexChanged.connect(self._choose_groups)
         self.groups_text.textChanged.connect(self.changed)
         self.tiles.changed.connect(self.changed)
+        self.slices.changed.connect(self.changed)
         self._choose_groups()
 
     def options(self, fpr: float) -> FitOptions:
@@ -85,7 +91,12 @@ class FitSettings(QWidget):
             groups=groups,
             device=self.device.currentData(),
             tiling=self.tiles.tiling(),
+            slices=make_params(SliceSettings, self.slices.values()),
         )
+
+    def offer_scans(self, there: bool) -> None:
+        """Show how scans are cut into slices where there are any."""
+        self.scans.setVisible(there)
 
     def set_devices(self, devices: list[DeviceInfo]) -> None:
         """Offer these devices beside the automatic choice."""
@@ -119,6 +130,7 @@ class FitSettings(QWidget):
         self._column.addWidget(self.groups_text)
         self._column.addWidget(self.groups_help)
         self._column.addWidget(self.tiles)
+        self._column.addWidget(self.scans)
 
     def _make_form(self) -> ParamForm:
         cls = self._detectors[self.detector.currentData()]

@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from ad_desktop.data.samples import Label, VolumeSample
 from ad_desktop.ui.about import ShortcutsDialog
 from ad_desktop.ui.items import Item
+from ad_desktop.workflows.scans.settings import SliceSettings
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
@@ -37,7 +38,12 @@ def test_a_scan_brings_its_viewer_and_a_picture_the_other(qtbot, window, picture
     drop(window, pictures)
     wait_idle(qtbot, window)
     assert window.centre.currentWidget() is window.viewer
+    assert window.model.settings.scans.isHidden()
     item = show(qtbot, window, scan)
+    assert not window.model.settings.scans.isHidden()
+    assert window.model.settings.options(0.05).slices == SliceSettings()
+    window.model.settings.slices.set_values({"axis": "coronal"})
+    assert window.model.settings.options(0.05).slices.axis == "coronal"
     assert window.centre.currentWidget() is window.scan_viewer
     assert window.scan_viewer.scene.grid.spacing == (3, 2, 2)
     view = window.library.view

@@ -137,16 +137,26 @@ def run_info(chosen: argparse.Namespace) -> int:
     if not chosen.paths:
         put_facts(environment(), chosen.json)
         return ALL_DONE
-    failed = 0
+    failed, task = 0, Task()
     for path in chosen.paths:
         try:
-            put_facts(describe_path(path), chosen.json)
+            put_facts(describe_path(path, task), chosen.json)
         except UserError as error:
             failed += 1
             if chosen.json:
                 put_json({"path": str(path), "error": error.reason if isinstance(error, InputError) else str(error)})
             say(str(error))
     return NOTHING_DONE if failed == len(chosen.paths) else SOME_FAILED if failed else ALL_DONE
+
+
+def run_convert(chosen: argparse.Namespace) -> int:
+    """Write one scan as NIfTI."""
+    from ad_desktop.workflows.scans import convert, volume_facts
+
+    with shown(Task()) as task:
+        volume = convert(chosen.scan, chosen.out, chosen.series, chosen.unit, task)
+    put_facts({"out": str(chosen.out), **volume_facts(volume)}, chosen.json)
+    return ALL_DONE
 
 
 def run_sample(chosen: argparse.Namespace) -> int:

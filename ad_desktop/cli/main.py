@@ -14,7 +14,7 @@ from ad_desktop import __version__
 from ad_desktop.errors import Cancelled, UserError
 
 ALL_DONE, SOME_FAILED, NOTHING_DONE = 0, 1, 2
-COMMANDS = ("fit", "update", "predict", "evaluate", "info", "sample")
+COMMANDS = ("fit", "update", "predict", "evaluate", "info", "convert", "sample")
 
 EPILOG = """\
 Without a command, ad-desktop opens the window, with the files and folders given.
@@ -71,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     _add_info(commands)
+    _add_convert(commands)
     _add_sample(commands)
     return parser
 
@@ -183,9 +184,18 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    parser = _command(commands, "info", "Show this installation, or what models and pictures are.")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="model, picture or folder")
+    parser = _command(commands, "info", "Show this installation, or what models, pictures and scans are.")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="model, picture, scan or folder")
     parser.add_argument("--detector", metavar="NAME", help="show the parameters of a detector")
+    _json_flag(parser)
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _command(commands, "convert", "Write a scan as NIfTI: CT in HU, PET in SUV where its file allows it.")
+    parser.add_argument("scan", type=Path, metavar="SCAN", help="volume file, DICOM file, or folder of DICOM files")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE.nii.gz", help="file to write")
+    parser.add_argument("--series", metavar="UID|N", help="which scan of a folder: its UID, or its number in the list")
+    parser.add_argument("--unit", choices=("HU", "SUVbw", "none"), help="the unit of a scan that does not name one")
     _json_flag(parser)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ad_desktop.data.images import check_file, page_count
 from ad_desktop.data.readers import known_formats, reader_by_name
 from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.data.volumes.candidates import is_scan_file, may_hold_scan
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
@@ -27,13 +28,14 @@ class Scan:
 
 
 def scan(paths: Sequence[Path], task: Task | None = None) -> Scan:
-    """List the pictures that files and folders hold, sub-folders included, without decoding any.
+    """List the pictures and scans that files and folders hold, sub-folders included, without decoding any.
 
     A folder's own files come first, then its sub-folders, each in natural order (2 before 10).
     Hidden files, system folders and files without a picture's suffix are passed over in folders. A
     file named by itself is looked into, whatever its suffix, and one that is no picture becomes a
     failure, as does a folder without any picture. Each page of a multi-page file is a sample. A
-    file reached twice, also through links, is listed once. ``Cancelled`` if the task was cancelled.
+    file reached twice, also through links, is listed once. Scans (``VolumeSample``) follow the pictures of
+    their folder; files without suffix are looked into for DICOM's mark. ``Cancelled`` if the task was cancelled.
     """
     walk = _Walk(task)
     for path in paths:
@@ -68,6 +70,9 @@ class _Walk:
             if not self._add_folder(path):
                 self.fail(path, f"the folder holds no pictures: files of {known_formats()} are needed")
         elif self._is_new(os.path.realpath(path)):
+            if reader_by_name(path) is None and is_scan_file(path):
+                self._add_scans([path], path.parent)
+                return
             check_file(path)
             self._add_file(path)
 
@@ -75,6 +80,7 @@ class _Walk:
         """Add all pictures below a folder; False if there is none at all."""
         any_picture = False
         pending = [folder]
+        scans: list[Path] = []
         while pending:
             current = pending.pop()
             real = os.path.realpath(current)
@@ -83,7 +89,7 @@ class _Walk:
                 continue
             self._folders.add(os.path.normcase(real))
             try:
-                folders, files = _list(current)
+                folders, files, others = _list(current)
             except OSError as error:
                 self.fail(current, f"the folder cannot be opened: {error.strerror or error}")
                 any_picture = True
@@ -93,8 +99,21 @@ class _Walk:
                 target = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, entry.name)  # noqa: PTH118 - twice as fast
                 if self._is_new(target):
                     self._add_file(Path(entry.path))
+            scans += [path for path in others if self._is_new(os.path.realpath(path))]
+            any_picture = any_picture or bool(others)
             pending.extend(Path(entry.path) for entry in reversed(folders))
+        if scans:
+            self._add_scans(scans, folder)
         return any_picture
+
+    def _add_scans(self, files: list[Path], folder: Path) -> None:
+        # Imported here: folders of pictures need none of it.
+        from ad_desktop.data.volumes.opening import find_among, find_volumes
+
+        single = len(files) == 1 and files[0].parent == folder
+        listing = find_volumes(files, self._task) if single else find_among(files, folder, self._task)
+        self.found.samples.extend(info.sample for info in listing.series)
+        self.found.failures.extend(listing.failures)
 
     def _add_file(self, path: Path) -> None:
         pages = page_count(path)
@@ -124,9 +143,9 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link in a circle
 
 
-def _list(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
-    """Sub-folders and picture files of a folder, each in natural order."""
-    folders, files = [], []
+def _list(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]], list[Path]]:
+    """Sub-folders, picture files, and files that may hold scans of a folder, each in natural order."""
+    folders, files, scans = [], [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -136,6 +155,8 @@ def _list(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]
                     folders.append(entry)
             elif reader_by_name(Path(entry.name)) is not None:
                 files.append(entry)
+            elif may_hold_scan(Path(entry.path)):
+                scans.append(Path(entry.path))
     for found in (folders, files):
         found.sort(key=lambda entry: natural_key(entry.name))
-    return folders, files
+    return folders, files, sorted(scans, key=lambda path: natural_key(path.name))

@@ -14,11 +14,16 @@ from ad_desktop import __version__
 from ad_desktop.data.datasets import find_mvtec
 from ad_desktop.data.folders import scan
 from ad_desktop.data.images import info
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.candidates import is_scan_file
 from ad_desktop.detectors.nets.backbones import PackageWeights, backbone_names, find_backbone
 from ad_desktop.detectors.nets.cache import hub_dir
 from ad_desktop.detectors.nets.devices import DeviceInfo, devices
 from ad_desktop.detectors.nets.hub import hub_file
 from ad_desktop.detectors.registry import detectors
+from ad_desktop.errors import InputError
+from ad_desktop.task import Task
+from ad_desktop.workflows.scans import describe_series
 from ad_desktop.workflows.store import is_model, read_metadata
 
 PACKAGES = ("torch", "torchvision", "onnxruntime", "timm", "numpy", "scipy", "scikit-learn", "pillow", "tifffile",
@@ -45,10 +50,12 @@ def environment() -> dict[str, Any]:
     }
 
 
-def describe_path(path: Path) -> dict[str, Any]:
-    """What a model file, a picture or a folder is, JSON-able; ``UserError`` if it is none of them."""
+def describe_path(path: Path, task: Task | None = None) -> dict[str, Any]:
+    """What a model file, a picture, a scan or a folder is, JSON-able; ``UserError`` if it is none of them."""
     if path.is_dir():
-        return {"path": str(path), **_folder(path)}
+        return {"path": str(path), **_folder(path, task)}
+    if is_scan_file(path):
+        return {"path": str(path), "kind": "scan", **_scans(path, task)}
     if is_model(path):
         told = read_metadata(path)
         kept = {k: v for k, v in told.items() if k not in ("detector_state", "content_sha256", "content_bytes")}
@@ -56,14 +63,28 @@ def describe_path(path: Path) -> dict[str, Any]:
     return {"path": str(path), "kind": "picture", **asdict(info(path))}
 
 
-def _folder(path: Path) -> dict[str, Any]:
+def _folder(path: Path, task: Task | None) -> dict[str, Any]:
     dataset = find_mvtec(path)
     if dataset is not None:
         defects = Counter(item.defect or "good" for item in dataset.test)
         masks = sum(item.mask is not None for item in dataset.test)
         return {"kind": "data set", "normal": len(dataset.normal), "test": dict(defects), "masks": masks}
-    found = scan([path])
-    return {"kind": "folder", "pictures": len(found.samples), "errors": [vars(f) for f in found.failures]}
+    found = scan([path], task)
+    pictures = [sample for sample in found.samples if not isinstance(sample, VolumeSample)]
+    facts = {"kind": "folder", "pictures": len(pictures), "errors": [vars(f) for f in found.failures]}
+    if len(pictures) < len(found.samples):
+        series, failures = describe_series([path], task)
+        facts |= {"series": series, "errors": [vars(f) for f in dict.fromkeys([*found.failures, *failures])]}
+    return facts
+
+
+def _scans(path: Path, task: Task | None) -> dict[str, Any]:
+    series, failures = describe_series([path], task)
+    if not series:
+        raise InputError(failures[0].path, failures[0].reason) if failures else InputError(path, "it holds no scan")
+    if len(series) == 1 and "error" in series[0]:
+        raise InputError(path, series[0]["error"])
+    return {"series": series, "errors": [vars(failure) for failure in failures]}
 
 
 def _weights(name: str) -> str:

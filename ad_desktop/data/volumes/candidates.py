@@ -27,6 +27,11 @@ def may_hold_scan(path: Path) -> bool:
     return reader is not None and not path.name.lower().endswith((".img", ".img.gz"))
 
 
+def is_scan_file(path: Path) -> bool:
+    """Whether a file named by itself is taken for a scan: by its name, or by DICOM's mark whatever its name."""
+    return path.suffix.lower() in DICOM_SUFFIXES or reader_by_name(path) is not None or has_mark(path)
+
+
 def has_mark(path: Path) -> bool:
     """Whether a regular file carries DICOM's mark."""
     try:

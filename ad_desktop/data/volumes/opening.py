@@ -113,7 +113,7 @@ def _of_folder(folder: Path, task: Task | None) -> VolumeListing:
     files = list(scan_files(folder, task))
     if not files:
         raise InputError(folder, f"the folder holds no scans: files of {known_formats()} are needed")
-    return _listing(files, folder, task)
+    return find_among(files, folder, task)
 
 
 def _of_file(path: Path, task: Task | None) -> VolumeListing:
@@ -124,7 +124,7 @@ def _of_file(path: Path, task: Task | None) -> VolumeListing:
     if path.stat().st_size == 0:
         raise InputError(path, "the file is empty (0 bytes): copy or export it again")
     if reader_by_name(path) is not None:
-        return _listing([path], path.parent, task)
+        return find_among([path], path.parent, task)
     if not may_hold_scan(path) and not looks_like_dicom(path):
         raise InputError(path, f"it holds no scan of a known format: use {known_formats()}")
     told = headers().frames([path], task)
@@ -144,8 +144,8 @@ def _same_kind(path: Path) -> bool:
     return reader_by_name(path) is None and may_hold_scan(path) and path.is_file()
 
 
-def _listing(files: Sequence[Path], folder: Path, task: Task | None) -> VolumeListing:
-    """The scans of files below a folder."""
+def find_among(files: Sequence[Path], folder: Path, task: Task | None) -> VolumeListing:
+    """The scans among files below a folder, from their headers."""
     told = headers().all(files, task)
     listing = VolumeListing(failures=told.failures)
     for path, header in told.volumes:

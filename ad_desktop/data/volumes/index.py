@@ -69,13 +69,14 @@ class Headers:
     def digest(self, frame: Frame, task: Task | None = None) -> str:
         """A hash of one image's values; unlike any other if it cannot be read."""
         request = {"do": "digest", "frames": [{**asdict(frame), "pet": {}, "times": {}}]}
+        found = f"{frame.path}#{frame.index}"
         try:
             for message in reading_pool().ask(request, task):
                 if message["is"] == "digest":
-                    return str(message["sha256"])
+                    found = str(message["sha256"])
         except ReaderDied:
             pass
-        return f"{frame.path}#{frame.index}"
+        return found
 
     def _describe(self, files: Sequence[Path], task: Task | None) -> dict[Path, Any]:
         answers: dict[Path, Any] = {}

@@ -45,6 +45,7 @@ class Worker:
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self.fresh = True
+        self.ready = True
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [*start, CHILD_FLAG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={**os.environ, **one, "PYTHONPATH": paths, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"},
@@ -77,6 +78,7 @@ class Worker:
 
     def ask(self, request: Message, task: Task | None, patience: float) -> Iterator[Message]:
         """The messages that answer ``request``, an array under ``array``; ``ReaderDied``, ``Cancelled``."""
+        self.ready = False
         messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         thread = threading.Thread(target=self._exchange, args=(request, messages), daemon=True, name="read volumes")
         thread.start()
@@ -96,9 +98,10 @@ class Worker:
                 if message is None:
                     raise ReaderDied("its reader crashed")
                 ended = message["is"] in ("done", "error")
+                if ended:  # before the message is passed on: who gets it may not come back
+                    self.fresh, self.ready = False, True
                 yield message
                 if ended:
-                    self.fresh = False
                     return
         finally:
             if not ended:
@@ -177,9 +180,12 @@ class Pool:
                     raise
                 # It had ended while idle, and never saw this request: the next one does.
             finally:
-                # Also where the caller stops listening, as it does after an error; one that has ended is closed later.
-                with self._lock:
-                    self._idle.append(worker)
+                # Also where the caller stops listening, as it does after an error.
+                if worker.ready and worker.alive:
+                    with self._lock:
+                        self._idle.append(worker)
+                else:
+                    worker.close()
 
     def _take(self) -> Worker:
         with self._lock:

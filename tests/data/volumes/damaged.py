@@ -127,7 +127,7 @@ def _dicom(folder: Path) -> list[Path]:
         "axes": {"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]},
     }.items():  # fmt: skip
         found.append(save(image(pixels, series=f"1.5.{len(found)}", **tags), folder / f"dicom_{name}.dcm"))
-    jpeg = image(pixels, series="1.6")
+    jpeg = image(np.tile(pixels, (14, 10)), series="1.6")
     jpeg.compress("1.2.840.10008.1.2.4.90", generate_instance_uid=False)
     whole = save(jpeg, folder / "jpeg.dcm").read_bytes()
     (folder / "jpeg.dcm").unlink()

@@ -158,7 +158,8 @@ def test_one_file_stands_for_its_series(tmp_path):
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
 @pytest.mark.parametrize("kind", [np.uint16, np.int16])
 def test_compressed_files_hold_the_same_values(tmp_path, syntax, kind):
-    stored = (values(3).astype(np.int32) - (1500 if kind is np.int16 else 0)).astype(kind)
+    wide = np.tile(values(3).astype(np.int32), (1, 14, 10))
+    stored = (wide - (1500 if kind is np.int16 else 0)).astype(kind)
     for at in range(3):
         data = image(stored[at], (0, 0, at), RescaleIntercept=0)
         data.compress(syntax, generate_instance_uid=False)

@@ -82,7 +82,7 @@ def _scans(path: Path, task: Task | None) -> dict[str, Any]:
     series, failures = describe_series([path], task)
     if not series:
         raise InputError(failures[0].path, failures[0].reason) if failures else InputError(path, "it holds no scan")
-    if len(series) == 1 and "error" in series[0]:
+    if all("error" in facts for facts in series):
         raise InputError(path, series[0]["error"])
     return {"series": series, "errors": [vars(failure) for failure in failures]}
 

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from damaged import odd_but_sound, write_corpus
+from damaged import LENIENT, odd_but_sound, write_corpus, write_lenient
 from dicom_files import write_series
 
 from ad_desktop.cli.main import main
@@ -59,6 +59,12 @@ def test_a_folder_of_damaged_files_hides_none_of_the_sound_ones(corpus, tmp_path
     keys = {info.sample.path for info in found.series}
     assert set(sound) <= keys
     assert len(found.failures) > 80
+
+
+def test_damage_that_cannot_be_seen_is_survived(tmp_path):
+    files = write_lenient(tmp_path)
+    assert {path.name for path in files} == LENIENT
+    assert all(load_volume(VolumeSample(path)).array.size for path in files)
 
 
 def test_odd_scans_open_with_a_warning(tmp_path):

@@ -29,7 +29,7 @@ def read_stack(slots: Sequence[Frame | None], factor: float, progress: Callable[
             continue
         try:
             stored = opened.pixels(frame)
-        except (UnreadableError, OSError, MemoryError):
+        except (InputError, UnreadableError, OSError, MemoryError):
             raise
         except Exception as error:
             detail = str(error).strip().split("\n")[0][:160] or type(error).__name__

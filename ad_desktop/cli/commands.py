@@ -151,7 +151,7 @@ def run_info(chosen: argparse.Namespace) -> int:
 
 def run_convert(chosen: argparse.Namespace) -> int:
     """Write one scan as NIfTI."""
-    from ad_desktop.workflows.scans import convert, volume_facts
+    from ad_desktop.workflows.convert import convert, volume_facts
 
     with shown(Task()) as task:
         volume = convert(chosen.scan, chosen.out, chosen.series, chosen.unit, task)

@@ -23,7 +23,7 @@ from ad_desktop.detectors.nets.hub import hub_file
 from ad_desktop.detectors.registry import detectors
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
-from ad_desktop.workflows.scans import describe_series
+from ad_desktop.workflows.convert import describe_series
 from ad_desktop.workflows.store import is_model, read_metadata
 
 PACKAGES = ("torch", "torchvision", "onnxruntime", "timm", "numpy", "scipy", "scikit-learn", "pillow", "tifffile",

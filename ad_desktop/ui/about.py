@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, qVersion
+from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
@@ -69,7 +69,7 @@ class ShortcutsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(scroll)
         layout.addWidget(buttons)
-        self.resize(460, 560)
+        self.resize(QSize(460, 560).boundedTo(self.screen().availableSize()))
 
 
 class AboutDialog(QDialog):
@@ -107,7 +107,7 @@ class AboutDialog(QDialog):
         grid.addWidget(icons_note, 2, 0, 1, 2)
         grid.addWidget(buttons, 3, 0, 1, 2)
         grid.setRowStretch(1, 1)
-        self.resize(560, 560)
+        self.resize(QSize(560, 560).boundedTo(self.screen().availableSize()))
 
 
 def _name(action: QAction) -> str:

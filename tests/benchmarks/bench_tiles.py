@@ -35,8 +35,16 @@ def _texture(seed: int, side: int) -> np.ndarray:
     return np.clip(128 + soft + np.asarray(grain.resize((side, side))), 0, 255).astype(np.uint8)
 
 
-def _save(path: Path, pixels: np.ndarray) -> Path:
+def _write(path: str, seed: str, side: str, spot: str) -> None:
+    pixels = _texture(int(seed), int(side))
+    if spot:
+        pixels[2900 : 2900 + SPOT, 1300 : 1300 + SPOT] = 255
     Image.fromarray(pixels).save(path, compress_level=1)
+
+
+def _save(path: Path, seed: int, side: int, spot: bool = False) -> Path:
+    """Made by a child: what this process ever held would count for every child that is measured."""
+    child(__file__, "--write", path, str(seed), str(side), "spot" if spot else "")
     return path
 
 
@@ -48,7 +56,7 @@ def _memory(report: Report, folder: Path) -> None:
     bare = child("-c", NOTHING).peak
     rest: dict[str, list[int]] = {"fit": [], "predict": []}
     for side in SIDES:
-        paths = [_save(folder / f"{side}_{seed}.png", _texture(seed, side)) for seed in range(3)]
+        paths = [_save(folder / f"{side}_{seed}.png", seed, side) for seed in range(3)]
         model = folder / f"{side}.adm"
         decoding = child("-c", DECODE, paths[0]).peak - bare
         peaks = {
@@ -73,10 +81,8 @@ def _judged(model: Path, *paths: Path) -> list[dict]:
 
 def _defect(report: Report, folder: Path) -> None:
     side = 4096
-    paths = [_save(folder / f"n{seed}.png", _texture(100 + seed, side)) for seed in range(8)]
-    clean, spoilt = _texture(200, side), _texture(200, side)
-    spoilt[2900 : 2900 + SPOT, 1300 : 1300 + SPOT] = 255
-    checked = [_save(folder / "clean.png", clean), _save(folder / "spoilt.png", spoilt)]
+    paths = [_save(folder / f"n{seed}.png", 100 + seed, side) for seed in range(8)]
+    checked = [_save(folder / "clean.png", 200, side), _save(folder / "spoilt.png", 200, side, spot=True)]
     for name, options in (("with tiles", _tiles()), ("without", ())):
         model = folder / f"{name}.adm"
         child("-m", "ad_desktop", "fit", *paths, "--groups", "none", "--out", model, *options)
@@ -89,6 +95,9 @@ def _defect(report: Report, folder: Path) -> None:
 
 def main() -> int:
     """Measure, print, and return the exit code."""
+    if sys.argv[1:2] == ["--write"]:
+        _write(*sys.argv[2:])
+        return 0
     report = Report(f"Tiles of {TILE} px, overlap {OVERLAP} px")
     with tempfile.TemporaryDirectory() as name:
         _memory(report, Path(name))

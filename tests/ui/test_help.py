@@ -7,7 +7,7 @@ import re
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage, QKeySequence, QTextDocument
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QDialog, QLabel
 
 from ad_desktop.resources import resource
 from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
@@ -84,3 +84,14 @@ def test_about_lists_versions_and_licences(window):
     about = window.findChild(AboutDialog)
     assert about.parts.topLevelItemCount() == len(parts)
     about.close()
+
+
+def test_dialogs_stay_on_a_small_screen(window):
+    for action in (window.actions_.guide, window.actions_.about, window.actions_.shortcuts):
+        action.trigger()
+    room = window.screen().availableSize()
+    dialogs = [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
+    assert len(dialogs) >= 3
+    for dialog in dialogs:
+        assert dialog.size() == dialog.size().boundedTo(room), type(dialog).__name__
+        dialog.close()

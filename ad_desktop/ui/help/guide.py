@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtCore import QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QImage, QResizeEvent, QTextDocument
 from PySide6.QtWidgets import (
     QDialog,
@@ -99,7 +99,7 @@ class GuideDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addLayout(row, 1)
         layout.addWidget(buttons)
-        self.resize(920, 700)
+        self.resize(QSize(920, 700).boundedTo(self.screen().availableSize()))
         self.list.setCurrentRow(0)
 
     def _open(self, row: int) -> None:

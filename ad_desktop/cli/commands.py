@@ -182,18 +182,23 @@ def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, a
             "model": str(target), "n_normal": count, "groups": threshold.groups,
             "group_rule": model.calibration.rule, "duplicate_ratio": model.calibration.duplicate_ratio,
             "threshold": threshold.value, "threshold_rule": threshold.rule, "fpr": threshold.fpr,
-            "fpr_interval": [threshold.low, threshold.high], "smallest_fpr": threshold.smallest,
+            "fpr_interval": [threshold.low, threshold.high] if model.calibrated else None,
+            "smallest_fpr": threshold.smallest,
             "notes": list(outcome.notes), "errors": [{"path": f.path, "error": f.reason} for f in failures],
         })  # fmt: skip
     else:
         put(f"{target}: fitted on {count} normal {'pictures' if model.scans is None else 'scans'}")
-        put(f"groups {threshold.groups} ({model.calibration.rule})")
-        put(f"threshold {threshold.value:.4g} for a false-positive rate of {threshold.fpr:.3g}; {_promise(threshold)}")
+        if model.calibrated:
+            put(f"groups {threshold.groups} ({model.calibration.rule})")
+        rate = f" for a false-positive rate of {threshold.fpr:.3g}" if model.calibrated else ""
+        put(f"threshold {threshold.value:.4g}{rate}; {_promise(threshold)}")
     say_failures(failures)
     return SOME_FAILED if failures else ALL_DONE
 
 
 def _promise(threshold: Threshold) -> str:
+    if threshold.rule == "uncalibrated":
+        return "uncalibrated: without normal pictures nobody knows how often it is wrong on them"
     if threshold.rule == "chi2":
         return "it holds for Gaussian features only, and was not measured on these pictures"
     mark = " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""

@@ -106,7 +106,7 @@ def _add_fit(commands: Any) -> None:
         commands, "fit", "Fit a model on normal pictures.",
         epilog="See the parameters for --set with: ad-desktop info --detector NAME",
     )  # fmt: skip
-    parser.add_argument("normal", nargs="+", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
+    parser.add_argument("normal", nargs="*", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
     parser.add_argument("--out", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--detector", default="gaussian-ad", metavar="NAME", help="method (default: gaussian-ad)")
     parser.add_argument(

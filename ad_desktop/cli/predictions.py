@@ -53,7 +53,8 @@ def put_lines(lines: Sequence[Line]) -> None:
         if facts["anomaly_score"] is None:
             rows.append((name, "–", "–", "–", f"error: {line.error}"))
         else:
-            numbers = (f"{facts['anomaly_score']:.4g}", f"{facts['threshold']:.4g}", f"{facts['percentile']:.1f} %")
+            share = "–" if facts["percentile"] is None else f"{facts['percentile']:.1f} %"
+            numbers = (f"{facts['anomaly_score']:.4g}", f"{facts['threshold']:.4g}", share)
             rows.append((name, *numbers, line.verdict if not line.error else f"{line.verdict}, but {line.error}"))
     put_table(("Path", "Score", "Threshold", "Percentile among normal", "Verdict"), rows)
 

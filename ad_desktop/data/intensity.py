@@ -18,15 +18,17 @@ _RANGE_VALUES = 1 << 20
 _GAP = 2.0
 
 
-def resize_square(pixels: Array, side: int, value_range: ValueRange | None, path: Path | str = "picture") -> Array:
-    """Squash a picture to ``side`` × ``side`` × 3 with antialiased bilinear interpolation.
+def resize_square(
+    pixels: Array, side: int, value_range: ValueRange | None, path: Path | str = "picture", *, bicubic: bool = False
+) -> Array:
+    """Squash a picture to ``side`` × ``side`` × 3 with antialiased bilinear interpolation, or ``bicubic``.
 
     uint8 gives uint8, whatever the range. Other types are mapped linearly, ``value_range`` to
     0..255, clipped, and resized as float32 without ever being cut to 8 bits. Grey is resized once
     and repeated. ``InputError`` for NaN or infinite pixels, or where a range is needed and there is none.
     """
     if pixels.dtype == np.uint8:
-        small = _resize(pixels, side)
+        small = _resize(pixels, side, bicubic)
     else:
         if value_range is None:
             raise InputError(
@@ -37,7 +39,7 @@ def resize_square(pixels: Array, side: int, value_range: ValueRange | None, path
         require_finite(pixels, path)
         scaled = scale_to_255(pixels, value_range)
         planes = [scaled] if scaled.ndim == 2 else [scaled[..., channel] for channel in range(3)]
-        resized = [np.clip(_resize(np.ascontiguousarray(plane), side), 0, 255) for plane in planes]
+        resized = [np.clip(_resize(np.ascontiguousarray(plane), side, bicubic), 0, 255) for plane in planes]
         small = resized[0] if len(resized) == 1 else np.stack(resized, axis=-1)
     return np.repeat(small[..., None], 3, axis=2) if small.ndim == 2 else small
 
@@ -96,9 +98,11 @@ def require_finite(pixels: Array, path: Path | str) -> None:
         )
 
 
-def _resize(pixels: Array, side: int) -> Array:
+def _resize(pixels: Array, side: int, bicubic: bool) -> Array:
     # np.array: Pillow's own memory is read-only, and torch warns about such arrays.
     image = Image.fromarray(pixels)
+    if bicubic:
+        return np.array(image.resize((side, side), Image.Resampling.BICUBIC))
     return np.array(image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=_GAP))
 
 

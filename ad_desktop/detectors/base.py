@@ -40,9 +40,9 @@ class Prediction:
     """What a detector says of one input; higher is more anomalous.
 
     ``grid`` is the anomaly map at the detector's own resolution; ``anomaly_map`` gives it at the
-    input's size. ``parts`` holds the named summands of the score. ``features`` is whatever
-    ``rescore`` needs to score this input again after the model changed (None: not supported).
-    ``examined`` gives the region of interest, H×W, where there is one.
+    input's size, blurred by ``smoothing`` cells, the edges repeated or ``mirrored``. ``parts`` holds the
+    named summands of the score. ``features`` is whatever ``rescore`` needs to score this input again after
+    the model changed (None: not supported). ``examined`` gives the region of interest, H×W, where there is one.
     """
 
     anomaly_score: float
@@ -52,6 +52,7 @@ class Prediction:
     features: Any = None
     smoothing: float = 0.0
     examined: Callable[[], Array | None] | None = None
+    mirrored: bool = False
 
     @property
     def anomaly_map(self) -> FloatArray:
@@ -64,7 +65,7 @@ class Prediction:
         """The whole map at another ``size`` (H, W), whatever was examined."""
         from ad_desktop.detectors.upsample import upsample
 
-        return upsample(self.grid, size, self.smoothing)
+        return upsample(self.grid, size, self.smoothing, self.mirrored)
 
 
 class NormalSet(NamedTuple):
@@ -119,6 +120,10 @@ class Detector(ABC):
     """Frozen dataclass; each field's metadata comes from ``params.param``."""
     most_ahead: int = 1 << 30
     """How many inputs may be prepared before they are used; their number is bounded in any case."""
+    needs_normal_samples: ClassVar[bool] = True
+    """Whether a fit needs normal samples; if not, a model fitted without any is not calibrated."""
+    default_threshold: ClassVar[float] = 0.5
+    """Score, and value of the map, above which an uncalibrated model calls something anomalous."""
 
     def __init__(self, params: Any = None, device: str = "auto", roi: RegionOfInterest | None = None) -> None:
         self.params = self.Params() if params is None else params

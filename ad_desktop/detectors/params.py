@@ -22,10 +22,11 @@ def param(
     maximum: float | None = None,
     advanced: bool = False,
     path: bool = False,
+    folder: bool = False,
 ) -> Any:
     """Declare one field of a ``Params`` dataclass with all that a form or a flag needs.
 
-    ``path`` marks a text that names a file; ``advanced`` puts the field behind a disclosure.
+    ``path`` marks a text that names a file (``folder``: a folder); ``advanced`` puts the field behind a disclosure.
     """
     return field(
         default=default,
@@ -37,6 +38,7 @@ def param(
             "maximum": maximum,
             "advanced": advanced,
             "path": path,
+            "folder": folder,
         },
     )
 
@@ -55,6 +57,7 @@ class ParamInfo:
     maximum: float | None
     advanced: bool
     path: bool
+    folder: bool = False
 
 
 def describe_params(cls: type) -> list[ParamInfo]:
@@ -69,7 +72,7 @@ def describe_params(cls: type) -> list[ParamInfo]:
             ParamInfo(
                 f.name, _kind(hints[f.name]), default, meta.get("help", ""), label,
                 meta.get("choices", ()), meta.get("minimum"), meta.get("maximum"),
-                meta.get("advanced", False), meta.get("path", False),
+                meta.get("advanced", False), meta.get("path", False), meta.get("folder", False),
             )
         )  # fmt: skip
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +14,22 @@ FloatArray = NDArray[np.float32]
 _TRUNCATE = 4.0
 
 
-def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0) -> FloatArray:
+def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0, mirrored: bool = False) -> FloatArray:
     """Interpolate ``grid`` (h×w) bilinearly to ``size`` (H, W) and blur it with a Gaussian.
 
     Sample points are pixel centres and edges are clamped, as in torch's ``interpolate`` without
     ``align_corners``. ``smoothing`` is the Gaussian's standard deviation in cells of the grid, so that it
-    does not depend on the picture's size; 0 does not blur. Both steps are linear in each axis, hence
+    does not depend on the picture's size; 0 does not blur. Beyond the edges the blur sees their values, or what
+    lies inside ``mirrored`` (as scipy.ndimage does unless told otherwise). Both steps are linear in each axis, hence
     two products with cached matrices.
     """
-    rows = _matrix(grid.shape[0], size[0], float(smoothing))
-    columns = _matrix(grid.shape[1], size[1], float(smoothing))
+    rows = axis_matrix(grid.shape[0], size[0], float(smoothing), mirrored)
+    columns = axis_matrix(grid.shape[1], size[1], float(smoothing), mirrored)
     return np.asarray((rows @ np.asarray(grid, dtype=np.float32)) @ columns.T)
 
 
 @lru_cache(maxsize=16)
-def _matrix(cells: int, pixels: int, smoothing: float) -> FloatArray:
+def axis_matrix(cells: int, pixels: int, smoothing: float, mirrored: bool = False) -> FloatArray:
     """The pixels×cells matrix that interpolates, then blurs, one axis."""
     positions = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
     left = np.minimum(positions.astype(np.intp), max(cells - 2, 0))
@@ -36,19 +38,19 @@ def _matrix(cells: int, pixels: int, smoothing: float) -> FloatArray:
     matrix[np.arange(pixels), left] = 1 - weight
     matrix[np.arange(pixels), np.minimum(left + 1, cells - 1)] += weight
     if smoothing > 0:
-        matrix = _blur(matrix, smoothing * pixels / cells)
+        matrix = _blur(matrix, smoothing * pixels / cells, "symmetric" if mirrored else "edge")
     result = matrix.astype(np.float32)
     result.flags.writeable = False
     return result
 
 
-def _blur(matrix: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Convolve the columns with a Gaussian of ``sigma`` rows, edges clamped."""
+def _blur(matrix: NDArray[np.float64], sigma: float, edges: Literal["edge", "symmetric"]) -> NDArray[np.float64]:
+    """Convolve the columns with a Gaussian of ``sigma`` rows; ``edges`` are clamped or mirrored."""
     radius = int(_TRUNCATE * sigma + 0.5)
     if radius == 0:
         return matrix
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    padded = np.pad(matrix, ((radius, radius), (0, 0)), mode="edge")
+    padded = np.pad(matrix, ((radius, radius), (0, 0)), mode=edges)
     # By Fourier transform: a kernel as long as the picture would otherwise take seconds.
     length = len(padded) + 2 * radius
     spectrum = np.fft.rfft(kernel / kernel.sum(), length)[:, np.newaxis] * np.fft.rfft(padded, length, axis=0)

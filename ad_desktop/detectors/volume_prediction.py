@@ -70,7 +70,7 @@ class VolumePrediction(Prediction):
         stack = planes(found, self.affine, self.axis)
         _, rows, columns = stack.shape
         for grid, index in zip(self.grid, self.scored, strict=True):
-            stack[index] = self.frame.paste(upsample(grid, self.size, self.smoothing), rows, columns)
+            stack[index] = self.frame.paste(upsample(grid, self.size, self.smoothing, self.mirrored), rows, columns)
         mask = self.examined_voxels
         if mask is not None:
             found[~mask] = 0

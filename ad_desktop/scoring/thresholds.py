@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ad_desktop.errors import UserError
 
-Rule = Literal["rank", "extrapolated", "chi2", "manual", "default"]
+Rule = Literal["rank", "extrapolated", "chi2", "manual", "uncalibrated"]
 
 TAIL_SHARE = 0.15
 MIN_TAIL = 5
@@ -33,7 +33,7 @@ class Threshold:
 
     ``value``: flagged means score > value. ``fpr``: the rate asked for. ``rule``: how the value came
     about: ``rank`` of the held-out normal scores, ``extrapolated`` beyond what they resolve, ``chi2``
-    of the Gaussian model, ``manual``, or a ``default`` where there are no normal scores.
+    of the Gaussian model, ``manual``, or ``uncalibrated`` where there are no normal scores.
     ``low``, ``high``: 5–95 % interval of the rate achieved on new normal samples (shares, 0–1).
     ``smallest``: the smallest rate the groups can vouch for. ``n``, ``groups``: how many samples and
     groups of samples the value rests on.
@@ -102,6 +102,11 @@ def threshold_at(value: float, scores: ArrayLike, groups: Sequence[int], rule: R
         raise ValueError(f"{n} scores and {len(groups)} groups: one group for each score is needed")
     above = n - int(np.searchsorted(ordered, value, side="right"))
     return _threshold(float(value), (above + 1) / (n + 1), rule, n, groups)
+
+
+def uncalibrated_threshold(value: float, fpr: float) -> Threshold:
+    """A detector's own default ``value``, where no normal scores say what rate it gives: the interval is not known."""
+    return Threshold(value, fpr, "uncalibrated", math.nan, math.nan, 1.0, 0, 0)
 
 
 def chi2_distance_threshold(fpr: float, dof: int) -> float:

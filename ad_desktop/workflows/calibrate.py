@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ad_desktop.detectors.base import Detector
 from ad_desktop.scoring.groups import assign_groups
 from ad_desktop.task import Task
@@ -9,7 +11,9 @@ from ad_desktop.workflows.model import Calibration
 
 
 def calibrate(detector: Detector, group_spec: str, task: Task) -> Calibration:
-    """Group the normal samples by ``group_spec`` and score each without its group."""
+    """Group the normal samples by ``group_spec`` and score each without its group; empty where there are none."""
+    if not detector.normal_set.keys:
+        return Calibration(np.empty(0), (), "")
     task.report("Looking for near-duplicates")
     grouping = assign_groups(group_spec, detector.normal_set.keys, detector.embeddings())
     held_out = detector.calibrate(grouping.groups, task)

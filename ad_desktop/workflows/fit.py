@@ -58,7 +58,7 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     """Fit a detector on normal samples, all pictures or all scans, and calibrate its threshold.
 
     ``UserError`` for options that cannot be, and where too few samples can be used; single bad
-    inputs are listed in the outcome.
+    inputs are listed in the outcome. Detectors that need no normal samples give an uncalibrated model without any.
     """
     scans = [sample for sample in samples if isinstance(sample, VolumeSample)]
     if scans:
@@ -81,10 +81,13 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     )
     if options.threshold_rule == THEORY and not detector.has_theoretical_threshold:
         raise UserError(NO_THEORY)
+    if not samples and kind.needs_normal_samples:
+        raise UserError(f"{kind.title} learns from normal pictures: name the files or folders that hold them.")
     failures: list[Failure] = []
     unique = {sample.key: sample for sample in samples}
-    # A table or pattern that leaves pictures out is found out now, not after the work.
-    assign_groups(options.groups, list(unique), None)
+    if unique:
+        # A table or pattern that leaves pictures out is found out now, not after the work.
+        assign_groups(options.groups, list(unique), None)
     task.report("Preparing the network")
     detector.load(task)
     detector.survey(list(unique.values()), task)

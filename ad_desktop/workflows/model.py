@@ -14,7 +14,7 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.detectors.tiled.detector import TiledDetector
 from ad_desktop.errors import UserError
-from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile
+from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile, uncalibrated_threshold
 from ad_desktop.workflows.scans.settings import ScanView
 
 HELD_OUT = "held-out"
@@ -45,9 +45,10 @@ class Calibration:
     """Held-out scores of the normal samples, in the order of the detector's normal set.
 
     ``scores`` and ``map_peaks`` (n,) float64; ``groups`` one integer each: samples of one group
-    were left out together. ``rule`` says where the groups come from, ``duplicate_ratio`` how much
-    closer samples are to their neighbours inside a group's block than outside it (1: not at all).
-    For a model of scans all of this is per scan, and ``slices`` has the held-out scores of their slices.
+    were left out together. All are empty for a model that was fitted without normal samples. ``rule``
+    says where the groups come from, ``duplicate_ratio`` how much closer samples are to their neighbours
+    inside a group's block than outside it (1: not at all). For a model of scans all of this is per scan,
+    and ``slices`` has the held-out scores of their slices.
     """
 
     scores: NDArray[np.float64]
@@ -61,7 +62,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A score beside what it is to be compared with; ``percentile`` 0–100 among held-out normal scores.
+    """A score beside what it is to be compared with; ``percentile`` 0–100 among held-out normal scores (None: none).
 
     ``accept_threshold`` is where the borderline band below ``threshold`` begins; equal to it, there is none.
     """
@@ -69,7 +70,7 @@ class Judgement:
     anomaly_score: float
     threshold: float
     accept_threshold: float
-    percentile: float
+    percentile: float | None
 
     @property
     def pred_label(self) -> bool:
@@ -130,7 +131,14 @@ class FittedModel:
         """The score above which a picture is at least borderline: the threshold itself where no band is set."""
         return self._threshold_at(max(self.fpr, self.borderline_fpr or 0.0)).value
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether there are normal scores for a threshold to rest on."""
+        return len(self.calibration.scores) > 0
+
     def _threshold_at(self, fpr: float) -> Threshold:
+        if not self.calibrated:
+            return uncalibrated_threshold(self.detector.default_threshold, fpr)
         if self.threshold_rule == THEORY:
             return self._theory(fpr)
         return conformal_threshold(self.calibration.scores, self.calibration.groups, fpr)
@@ -144,7 +152,9 @@ class FittedModel:
 
     @property
     def map_threshold(self) -> float | None:
-        """The map value that at most a share ``fpr`` of normal pictures exceeds anywhere."""
+        """The map value that at most a share ``fpr`` of normal pictures exceeds anywhere, or the detector's default."""
+        if not self.calibrated:
+            return self.detector.default_threshold
         peaks = self.calibration.map_peaks
         if peaks is None:
             return None
@@ -154,6 +164,8 @@ class FittedModel:
     def map_range(self) -> tuple[float, float] | None:
         """Map values at the two ends of the colours: the typical normal peak at half, the threshold at two thirds."""
         peaks, threshold = self.calibration.map_peaks, self.map_threshold
+        if not self.calibrated:
+            return 0.0, 1.5 * self.detector.default_threshold
         if peaks is None or threshold is None:
             return None
         typical = float(np.median(peaks))
@@ -181,7 +193,7 @@ class FittedModel:
             anomaly_score,
             self.threshold.value,
             self.accept_threshold,
-            percentile(anomaly_score, self.calibration.scores),
+            percentile(anomaly_score, self.calibration.scores) if self.calibrated else None,
         )
 
 

@@ -338,8 +338,30 @@ class TestRescore:
 class TestFewNormals:
     @pytest.mark.parametrize("count", [0, 1])
     def test_fewer_than_two_are_too_few(self, kind: type[Detector], normal: list[Sample], count: int) -> None:
+        if not count and not kind.needs_normal_samples:
+            pytest.skip("this detector can do without")
         with pytest.raises(UserError, match=r"[Aa]t least two normal pictures"):
             fit(small(kind), normal[:count])
+
+    def test_none_at_all_make_an_uncalibrated_model(
+        self, kind: type[Detector], new: list[Sample], tmp_path: Path
+    ) -> None:
+        if kind.needs_normal_samples:
+            pytest.skip("this detector needs normal pictures")
+        detector = small(kind)
+        detector.load(Task())
+        detector.fit((), Task())
+        model = FittedModel(detector, Calibration(np.empty(0), (), ""))
+        expected = predict(detector, new)
+        assert all(0 <= score <= 1 for score in scores_of(expected))
+        save_model(model, tmp_path / "none.adm")
+        loaded = load_model(tmp_path / "none.adm", "cpu")
+        assert_identical(predict(loaded.detector, new), expected)
+        assert not loaded.calibrated
+        assert loaded.threshold.rule == "uncalibrated"
+        assert loaded.threshold.value == loaded.map_threshold == kind.default_threshold
+        assert loaded.judge(0.7).percentile is None
+        assert loaded.judge(0.7).pred_label
 
     @pytest.mark.parametrize("count", [2, 3, 5])
     def test_two_and_more_work(self, kind: type[Detector], normal: list[Sample], new: list[Sample], count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
@@ -26,10 +28,12 @@ class FitPanel(QWidget):
     fit_asked = Signal()
 
     def __init__(
-        self, session: Session, flow: FitFlow, icons: Icons, theme: Theme, fit: QAction, parent: QWidget | None = None
-    ) -> None:
+        self, session: Session, flow: FitFlow, icons: Icons, theme: Theme, fit: QAction,
+        needs_normal: Callable[[], bool], parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session = session
+        self._needs_normal = needs_normal
         self._flow = flow
         self._fit = fit
         self.error = Notice(icons, theme, "alert-circle-outline", "anomalous")
@@ -58,10 +62,10 @@ class FitPanel(QWidget):
         flow.started.connect(self._start)
         flow.ended.connect(self._end)
         flow.failed.connect(self.error.say)
-        fit.changed.connect(self._follow)
+        fit.changed.connect(self.follow)
         for signal in (session.items_changed, session.labels_changed, session.model_changed):
-            signal.connect(self._follow)
-        self._follow()
+            signal.connect(self.follow)
+        self.follow()
 
     def _build(self) -> None:
         self.idle = QWidget()
@@ -93,7 +97,7 @@ class FitPanel(QWidget):
     def fit_reason(self) -> str:
         """Why Fit is not possible, or empty."""
         normal = self._session.counts()[Label.NORMAL]
-        if normal >= _FEWEST:
+        if normal >= _FEWEST or (not normal and not self._needs_normal()):
             return ""
         if not self._session.items:
             return "Add good pictures first: at least two, better twenty or more."
@@ -101,7 +105,8 @@ class FitPanel(QWidget):
             return "One picture is labelled normal: at least two are needed."
         return "Label the good pictures as normal first (key N): at least two are needed."
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Show anew what can be done."""
         normal = self._session.counts()[Label.NORMAL]
         reason = self.fit_reason()
         possible = not reason and self._flow.job is None
@@ -109,7 +114,8 @@ class FitPanel(QWidget):
             self._fit.setEnabled(possible)
         self.button.setEnabled(possible)
         fit = "Fit" if self._session.model is None else "Fit again"
-        self.button.setText(f"{fit} on {normal:,} normal pictures" if normal >= _FEWEST else fit)
+        without = f"{fit} without normal pictures" if possible and not normal else fit
+        self.button.setText(f"{fit} on {normal:,} normal pictures" if normal >= _FEWEST else without)
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
         add, remove = self._flow.changes()
@@ -129,7 +135,7 @@ class FitPanel(QWidget):
         else:
             self._show_busy(True)
         job.progressed.connect(self._progress)
-        self._follow()
+        self.follow()
 
     def _progress(self, progress: Progress) -> None:
         show_progress(self.bar, progress)
@@ -149,7 +155,7 @@ class FitPanel(QWidget):
     def _end(self) -> None:
         self._busy_soon.stop()
         self._show_busy(False)
-        self._follow()
+        self.follow()
 
 
 def show_progress(bar: QProgressBar, progress: Progress) -> None:

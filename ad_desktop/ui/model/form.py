@@ -97,7 +97,7 @@ class ParamForm(QWidget):
         row.setSpacing(4)
         row.addWidget(field, 1)
         if info.path:
-            row.addWidget(self._browse(field))
+            row.addWidget(self._browse(field, info.folder))
         if info.help:
             explain = DimLabel(self._theme, info.help)
             explain.hide()
@@ -117,13 +117,16 @@ class ParamForm(QWidget):
         button.toggled.connect(explain.setVisible)
         return button
 
-    def _browse(self, field: QWidget) -> QToolButton:
+    def _browse(self, field: QWidget, folder: bool) -> QToolButton:
         button = QToolButton()
         button.setText("…")
-        button.setToolTip("Choose a file")
+        title = "Choose a folder" if folder else "Choose a file"
+        button.setToolTip(title)
 
         def choose() -> None:
-            dialog = QFileDialog(self, "Choose a file")
+            dialog = QFileDialog(self, title)
+            if folder:
+                dialog.setFileMode(QFileDialog.FileMode.Directory)
             dialog.fileSelected.connect(field.setText)  # type: ignore[attr-defined]
             dialog.open()
 

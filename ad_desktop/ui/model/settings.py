@@ -76,6 +76,11 @@ class FitSettings(QWidget):
         self.slices.changed.connect(self.changed)
         self._choose_groups()
 
+    @property
+    def needs_normal_samples(self) -> bool:
+        """Whether the chosen detector cannot be fitted without normal samples."""
+        return self._detectors[self.detector.currentData()].needs_normal_samples
+
     def options(self, fpr: float) -> FitOptions:
         """What is set; ``UserError`` where something is not allowed or missing."""
         spec = _GROUPS[self.groups.currentIndex()][1]

@@ -68,7 +68,7 @@ def model_facts(model: FittedModel) -> list[tuple[str, str]]:
     detector, calibration = model.detector, model.calibration
     facts = [("Detector", detector.title)]
     n, groups = len(calibration.scores), len(set(calibration.groups))
-    facts.append(("Normal pictures", f"{n:,}"))
+    facts.append(("Normal pictures", f"{n:,}" if n else "none: zero-shot, uncalibrated"))
     if groups != n:
         facts.append(("Groups", f"{groups:,} ({calibration.rule})" if calibration.rule else f"{groups:,}"))
     if model.tiling.size:

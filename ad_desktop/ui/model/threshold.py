@@ -103,12 +103,12 @@ class ThresholdPanel(QWidget):
 
     def _drag(self, score: float) -> None:
         model = self._session.model
-        if model is not None:
+        if model is not None and model.calibrated:
             self._session.set_fpr(rate_for(score, model.calibration.scores, model.calibration.groups))
 
     def _drag_band(self, score: float) -> None:
         model = self._session.model
-        if model is not None:
+        if model is not None and model.calibrated:
             rate = rate_for(score, model.calibration.scores, model.calibration.groups)
             self._session.set_borderline(max(rate, self._session.fpr))
 
@@ -148,7 +148,7 @@ class ThresholdPanel(QWidget):
             self.band_value.setText(format_score(accept))
         self.band_row.setVisible(accept is not None and accept < threshold.value)
         self.value.setText(format_score(threshold.value))
-        movable = threshold.rule != "chi2"
+        movable = threshold.rule not in ("chi2", "uncalibrated")
         self.histogram.set_thresholds(threshold.value, accept, movable)
 
     def _count(self) -> None:
@@ -174,7 +174,7 @@ class ThresholdPanel(QWidget):
         if session.threshold is not None:
             self._show_thresholds(session.threshold)
         colours = self._theme.colours
-        parts = [(colours.normal, f"▲ normal, held out ({len(normal):,})")]
+        parts = [(colours.normal, f"▲ normal, held out ({len(normal):,})")] if normal else []
         if scores[Label.TO_CHECK]:
             parts.append((colours.to_check, f"▼ to check ({len(scores[Label.TO_CHECK]):,})"))
         if scores[Label.ANOMALOUS]:
@@ -217,6 +217,11 @@ def _found_text(known: Sequence[Verdict]) -> str:
 
 
 def _promise(threshold: Threshold) -> str:
+    if threshold.rule == "uncalibrated":
+        return (
+            "Uncalibrated: without normal pictures the accepted false alarms do not move the threshold, and nobody "
+            "knows how often it is wrong. Label good pictures as normal and fit again."
+        )
     if threshold.rule == "chi2":
         return "From the χ² distribution, as in the Gaussian-AD paper; the rate is not checked on held-out pictures."
     if not (math.isfinite(threshold.low) and math.isfinite(threshold.high)):

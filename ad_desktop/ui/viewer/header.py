@@ -117,13 +117,15 @@ class ViewerHeader(QFrame):
         if item.error:
             return item.error
         threshold, percentile = self._session.threshold, self._session.percentile(item)
-        if item.score is None or threshold is None or percentile is None:
+        if item.score is None or threshold is None:
             if item.waiting:
                 return "Waiting for its prediction"
             if self._session.model is None:
                 return "No model yet: fit one to see a score"
             return "Not scored"
         text = f"Score {format_score(item.score)} · threshold {format_score(threshold.value)}"
+        if percentile is None:
+            return text + " (uncalibrated)"
         text += f" · above {percentile:.1f} % of normal"
         return text + (" (held out)" if item.held_out is not None else "")
 

@@ -1,0 +1,91 @@
+"""AnomalyCLIP from the command line: the published scores, a threshold that says it is not calibrated, learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clip_oracle import Oracle
+from PIL import Image
+from program import Run
+
+from ad_desktop.data.samples import Sample
+from ad_desktop.task import Task
+from ad_desktop.workflows.predict import predict
+from ad_desktop.workflows.store import load_model
+
+
+@pytest.fixture(scope="module")
+def oracle(shared: Path) -> Oracle:
+    return Oracle(shared / "oracles" / "anomalyclip")
+
+
+def _fit(run: Run, oracle: Oracle, target: Path, *more: str) -> None:
+    call = run(
+        "fit", "--detector", "anomalyclip", "--set", f"weights={oracle.weights}", "--set", f"prompts={oracle.prompts}",
+        "--set", "image_size=84", *more, "--out", target, "--json",
+    )  # fmt: skip
+    assert call.code == 0, call.err
+    assert call.json["threshold"] == 0.5
+    assert call.json["threshold_rule"] == "uncalibrated"
+    assert call.json["fpr_interval"] is None
+    assert call.json["n_normal"] == 0
+
+
+@pytest.mark.parametrize("score", ["image", "map-max", "mean"])
+def test_the_published_scores(run: Run, oracle: Oracle, tmp_path: Path, score: str) -> None:
+    _fit(run, oracle, tmp_path / "z.adm", "--set", f"score={score}")
+    call = run("predict", tmp_path / "z.adm", *oracle.pictures, "--json")
+    assert call.code == 0
+    expected = oracle.arrays("expected")
+    whole, peak = expected["image_score"], expected["map_smooth"].max(axis=(1, 2))
+    wanted = {"image": whole, "map-max": peak, "mean": (whole + peak) / 2}[score]
+    np.testing.assert_allclose([line["anomaly_score"] for line in call.lines], wanted, atol=1e-5, rtol=0)
+    assert all(line["percentile"] is None for line in call.lines)
+    assert [line["pred_label"] for line in call.lines] == (wanted > 0.5).tolist()
+
+
+def test_without_rounded_prompts(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    _fit(run, oracle, tmp_path / "z.adm", "--set", "half_prompts=false")
+    call = run("predict", tmp_path / "z.adm", *oracle.pictures, "--json")
+    expected = oracle.arrays("expected_nohalf")["image_score"]
+    np.testing.assert_allclose([line["anomaly_score"] for line in call.lines], expected, atol=1e-5, rtol=0)
+
+
+def test_the_published_map_where_the_picture_has_the_size_of_the_input(
+    run: Run, oracle: Oracle, tmp_path: Path
+) -> None:
+    _fit(run, oracle, tmp_path / "z.adm")
+    for index, path in enumerate(oracle.pictures):
+        small = tmp_path / f"{index}.png"
+        Image.open(path).convert("RGB").resize((84, 84), Image.Resampling.BICUBIC).save(small)
+        [result] = predict(load_model(tmp_path / "z.adm"), [Sample(small)], Task())
+        assert result.prediction is not None
+        expected = oracle.arrays("expected")["map_smooth"][index]
+        np.testing.assert_allclose(result.prediction.anomaly_map, expected, atol=1e-5, rtol=0)
+    [result] = predict(load_model(tmp_path / "z.adm"), [Sample(oracle.pictures[0])], Task())
+    assert result.prediction is not None
+    assert result.prediction.anomaly_map.shape == (112, 157)
+
+
+def test_other_weights_are_refused(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    weights = tmp_path / "mine.safetensors.xz"
+    weights.write_bytes(oracle.weights.read_bytes())
+    call = run(
+        "fit", "--detector", "anomalyclip", "--set", f"weights={weights}", "--set", "image_size=84", "--out",
+        tmp_path / "z.adm",
+    )  # fmt: skip
+    assert call.code == 0
+    assert "no learned prompts were given" in call.err
+    with weights.open("ab") as file:
+        file.write(b"x")
+    call = run("predict", tmp_path / "z.adm", oracle.pictures[0])
+    assert call.code == 2
+    assert "fitted with other weights" in call.err
+
+
+def test_other_detectors_still_need_normal_pictures(run: Run, tmp_path: Path) -> None:
+    call = run("fit", "--out", tmp_path / "z.adm")
+    assert call.code == 2
+    assert "Gaussian-AD learns from normal pictures" in call.err

@@ -176,8 +176,8 @@ def test_a_threshold_set_by_hand_shows_the_rate_that_would_have_given_it(values:
 
 
 def test_a_threshold_without_normal_scores_promises_nothing() -> None:
-    found = threshold_at(0.5, [], [], "default")
-    assert (found.value, found.fpr, found.rule, found.low, found.high, found.n) == (0.5, 1, "default", 0, 1, 0)
+    found = threshold_at(0.5, [], [], "uncalibrated")
+    assert (found.value, found.fpr, found.rule, found.low, found.high, found.n) == (0.5, 1, "uncalibrated", 0, 1, 0)
 
 
 @pytest.mark.parametrize("dof", [1, 10, 272, 1792])

@@ -192,7 +192,8 @@ def test_missing_weights_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE.*open_clip_model.safetensors.*weights=FILE"):
         hub.find_clip("ViT-B-32", "", True, Task())
-    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.delenv("AD_DESKTOP_OFFLINE", raising=False)
     with pytest.raises(WeightsError, match="download=true"):
         hub.find_clip("ViT-B-32", "", False, Task())
     with pytest.raises(WeightsError, match="cannot be read"):

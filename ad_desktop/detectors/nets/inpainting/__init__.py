@@ -1,0 +1,1 @@
+"""AutoPaint's network and how it learns. Importing its modules imports torch."""

@@ -1,0 +1,1 @@
+"""What AutoPaint does around its network: alignment, template, holes, corruption, passes and refinement."""

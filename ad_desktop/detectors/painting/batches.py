@@ -1,0 +1,134 @@
+"""Training slices: aligned healthy scans with holes and corruption, each batch a function of seed and step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.detectors.painting.corrupt import NOISE, coarse_noise, corrupted
+from ad_desktop.detectors.painting.holes import random_holes
+from ad_desktop.detectors.painting.template import Template
+
+FloatArray = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+EXTRA_CHANNELS = 5
+"""Hole, body, mean, spread, height."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One aligned healthy scan (z, y, x), its mask, and mean and spread of the *other* scans there."""
+
+    image: FloatArray
+    mask: Mask
+    mean: FloatArray
+    spread: FloatArray
+
+
+class Batch(NamedTuple):
+    """Arrays N×C×H×W float32: network input, healthy mean, truth, blots, holes, body (see ``painting_loss``)."""
+
+    inputs: FloatArray
+    base: FloatArray
+    truth: FloatArray
+    changed: FloatArray
+    hidden: FloatArray
+    body: FloatArray
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How slices are made: ``context`` neighbours on each side, and how often holes and corruption come.
+
+    ``holes`` and ``corruption`` are shares of slices; ``blots`` the share of corrupted ones with patches rather than
+    coarse noise. Without ``prior`` the network is not told the healthy mean and spread.
+    """
+
+    context: int = 1
+    holes: float = 0.6
+    corruption: float = 0.6
+    blots: float = 0.75
+    prior: bool = True
+
+    @property
+    def inputs(self) -> int:
+        """Input channels of the network."""
+        return 2 * self.context + 1 + EXTRA_CHANNELS
+
+
+def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask]) -> list[Scan]:
+    """Scans beside the statistics of all others, so that a network cannot read a scan's own values from them."""
+    template = Template.of(images, masks)
+    return [Scan(i, m, *template.without(i, m).statistics()) for i, m in zip(images, masks, strict=True)]
+
+
+def make_batch(scans: Sequence[Scan], recipe: Recipe, spacing: float, size: int, rng: np.random.Generator) -> Batch:
+    """``size`` slices drawn at random, augmented, holed and corrupted."""
+    made = [_example(scans, recipe, spacing, rng) for _ in range(size)]
+    return Batch(*(np.stack(column) for column in zip(*made, strict=True)))
+
+
+def assemble(
+    window: FloatArray, hole: Mask, mask: Mask, mean: FloatArray, spread: FloatArray, height: float, recipe: Recipe
+) -> tuple[FloatArray, FloatArray]:
+    """Network input (C, H, W) and base (1, H, W) from slices (k, H, W) around one slice; holes are punched here."""
+    told = (mean, spread) if recipe.prior else (np.zeros_like(mean), np.zeros_like(spread))
+    filled = np.where(hole, told[0], window)
+    tall = np.full_like(mean, height)
+    inputs = np.concatenate([filled, np.stack([hole, mask, told[0], told[1], tall]).astype(np.float32)])
+    return inputs.astype(np.float32), told[0][None].astype(np.float32)
+
+
+def windowed(image: FloatArray, z: int, context: int) -> FloatArray:
+    """Slices z − context … z + context; beyond the ends the last one is repeated."""
+    return image[np.clip(np.arange(z - context, z + context + 1), 0, len(image) - 1)]
+
+
+def height_of(z: int, count: int) -> float:
+    """Position of a slice, −1 to 1."""
+    return 2 * z / max(count - 1, 1) - 1
+
+
+def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.random.Generator) -> Batch:
+    scan = scans[int(rng.integers(len(scans)))]
+    filled = np.flatnonzero(scan.mask.any(axis=(1, 2)))
+    z = int(rng.choice(filled))
+    mask = scan.mask[z]
+    window = _augmented(windowed(scan.image, z, recipe.context), windowed(scan.mask, z, recipe.context), rng)
+    truth = window[recipe.context]
+    hole, changed = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)
+    kind = rng.random()
+    seen = window
+    if kind < recipe.corruption:
+        if rng.random() < recipe.blots:
+            partner = scans[int(rng.integers(len(scans)))]
+            other = windowed(partner.image, int(np.clip(z + rng.integers(-9, 10), 0, len(partner.image) - 1)), recipe.context)
+            seen, changed = corrupted(window, other, spacing, rng)
+        else:
+            noise = coarse_noise(window.shape, spacing, rng) * np.float32(NOISE)
+            seen, changed = window + noise, np.abs(noise[0]) > NOISE / 2
+    if kind > 1 - recipe.holes:
+        hole = random_holes(mask.shape, spacing, rng)
+    seen = np.where(mask, seen, 0).astype(np.float32)
+    inputs, base = assemble(
+        seen, hole & mask, mask, scan.mean[z], scan.spread[z], height_of(z, len(scan.image)), recipe
+    )
+    parts = [inputs, base, *(part[None].astype(np.float32) for part in (truth, changed & mask & ~hole, hole & mask, mask))]
+    if rng.random() < 0.5:
+        parts = [part[..., ::-1] for part in parts]
+    return Batch(*parts)
+
+
+def _augmented(window: FloatArray, mask: Mask, rng: np.random.Generator) -> FloatArray:
+    """Gamma and a slow change of brightness across the slice, as between scanners."""
+    gamma = float(np.exp(rng.normal(0, 0.08)))
+    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in window.shape[-2:])
+    slope = rng.normal(0, 0.04, 2).astype(np.float32)
+    field = 1 + slope[0] * rows[:, None] + slope[1] * columns[None, :]
+    changed = np.sign(window) * np.abs(window) ** np.float32(gamma) * field
+    return np.where(mask, changed, 0).astype(np.float32)

@@ -1,0 +1,117 @@
+"""The grid AutoPaint works on: patient axes, a fixed spacing, and each scan's mask laid over that of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_desktop.data.volumes.volume import Affine, Array, Volume
+
+LARGEST_STRETCH = 1.35
+"""Scans that would have to be stretched more than this along an axis are only shifted: they show another part."""
+MULTIPLE = 8
+"""Rows and columns are a multiple of this: the network halves them three times."""
+
+
+class Placement(NamedTuple):
+    """Where the middle of a mask lies, and its spread along the patient's axes: LPS (x, y, z) in mm."""
+
+    centre: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Voxels (z, y, x) at ``spacing`` mm around the middle of a mask; a mask of ``deviation`` mm fits unstretched.
+
+    ``align`` is ``moments`` (shift and stretch along the patient's axes) or ``centre`` (shift only).
+    """
+
+    shape: tuple[int, int, int]
+    spacing: float
+    deviation: tuple[float, float, float]
+    align: str = "moments"
+
+    def scale(self, placement: Placement) -> NDArray[np.float64]:
+        """How much each axis (x, y, z) of the grid is stretched to lie on the scan."""
+        scale = placement.deviation / np.asarray(self.deviation)
+        stretched = bool((np.abs(np.log(scale)) > np.log(LARGEST_STRETCH)).any())
+        return np.ones(3) if self.align != "moments" or stretched else scale
+
+    def affine(self, placement: Placement) -> Affine:
+        """From this grid's voxel index (x, y, z, 1) to LPS in mm, for a scan with this placement."""
+        step = self.spacing * self.scale(placement)
+        matrix = np.diag([*step, 1.0])
+        matrix[:3, 3] = placement.centre - step * (np.array(self.shape[::-1]) - 1) / 2
+        return matrix
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able, for ``from_json``."""
+        return {
+            "shape": list(self.shape), "spacing": self.spacing, "deviation": list(self.deviation), "align": self.align
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Grid:
+        """The grid that ``to_json`` described."""
+        z, y, x = (int(n) for n in told["shape"])
+        a, b, c = (float(n) for n in told["deviation"])
+        return cls((z, y, x), float(told["spacing"]), (a, b, c), str(told["align"]))
+
+
+def place(mask: Array, affine: Affine) -> Placement:
+    """Placement of a mask (z, y, x); ``ValueError`` for an empty one."""
+    index = np.argwhere(mask)[:, ::-1]
+    if not len(index):
+        raise ValueError("the mask is empty")
+    positions = index @ affine[:3, :3].T + affine[:3, 3]
+    return Placement(positions.mean(axis=0), np.maximum(positions.std(axis=0), 1e-3))
+
+
+def common_grid(masks: Sequence[tuple[Array, Affine]], spacing: float, align: str, margin: int = 2) -> Grid:
+    """The smallest grid that holds every mask (z, y, x; affine to LPS) with ``margin`` voxels around it."""
+    placements = [place(mask, affine) for mask, affine in masks]
+    deviation = np.mean([p.deviation for p in placements], axis=0)
+    a, b, c = (float(n) for n in deviation)
+    unit = Grid((1, 1, 1), spacing, (a, b, c), align)
+    reach = np.zeros(3)
+    for (mask, affine), placement in zip(masks, placements, strict=True):
+        positions = np.argwhere(mask)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
+        steps = np.abs(positions - placement.centre).max(axis=0) / (spacing * unit.scale(placement))
+        reach = np.maximum(reach, steps)
+    x, y, z = (2 * int(np.ceil(r)) + 1 + 2 * margin for r in reach)
+    return Grid((z, _rounded(y), _rounded(x)), spacing, (a, b, c), align)
+
+
+def _rounded(count: int) -> int:
+    return -(-count // MULTIPLE) * MULTIPLE
+
+
+def resample(
+    array: Array, source: Affine, target: Affine, shape: tuple[int, int, int], *, nearest: bool = False
+) -> NDArray[np.float32]:
+    """Values (z, y, x) at the voxels of another grid, linear (blurred first where it is coarser); 0 outside.
+
+    ``source`` and ``target`` map voxel indices (x, y, z, 1) to the same space.
+    """
+    from scipy import ndimage
+
+    values = np.asarray(array, np.float32)
+    if not nearest:
+        ratio = (np.linalg.norm(target[:3, :3], axis=0).mean() / np.linalg.norm(source[:3, :3], axis=0))[::-1]
+        blur = 0.42 * np.sqrt(np.maximum(ratio**2 - 1, 0))
+        values = ndimage.gaussian_filter(values, blur) if (blur > 0.1).any() else values
+    between = np.linalg.inv(source) @ target
+    found: NDArray[np.float32] = ndimage.affine_transform(
+        values, between[:3, :3][::-1, ::-1], between[:3, 3][::-1], shape, order=0 if nearest else 1, cval=0.0
+    )
+    return found
+
+
+def onto(volume: Volume, values: Array, target: Affine, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Values on the volume's voxels, at those of another grid; see ``resample``."""
+    return resample(values, volume.affine, target, shape)

@@ -64,7 +64,7 @@ class Inpainter(nn.Module):
     def __init__(self, inputs: int, channels: int = 1, widths: Sequence[int] = (16, 32, 64, 96)) -> None:
         super().__init__()
         first, last = widths[0], widths[-1]
-        self.enter = nn.Sequential(GatedConv(inputs, first), GatedConv(first, first))
+        self.enter = GatedConv(inputs, first)
         pairs = list(zip(widths[:-1], widths[1:], strict=True))
         self.down = nn.ModuleList(nn.Sequential(GatedConv(a, b, 2), GatedConv(b, b)) for a, b in pairs)
         self.middle = nn.Sequential(*(_Residual(last, dilation) for dilation in DILATIONS))

@@ -1,0 +1,112 @@
+"""A fitted network at work on one aligned scan. Importing this imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ad_desktop.detectors.nets.inpainting.unet import Inpainter
+from ad_desktop.detectors.painting.batches import Recipe, Scan, assemble, height_of, windowed
+from ad_desktop.detectors.painting.holes import grid_holes, grid_phases
+from ad_desktop.errors import UserError
+from ad_desktop.task import Task
+
+FloatArray = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+BATCH = 8
+HOLES_MM = (16.0, 24.0, 40.0)
+
+
+class Healthy(NamedTuple):
+    """Healthy appearance (z, y, x) and the log odds that what is seen is not healthy (0 where it was hidden)."""
+
+    image: FloatArray
+    doubt: FloatArray
+
+
+class Painter:
+    """Paints healthy appearance into aligned scans, slice by slice; ``spacing`` in mm."""
+
+    def __init__(self, net: Inpainter, recipe: Recipe, spacing: float, device: str = "cpu") -> None:
+        self.net, self.recipe, self.spacing, self.device = net.eval(), recipe, spacing, device
+        self.batch = BATCH
+
+    def paint(self, scan: Scan, holes: Mask, task: Task | None = None) -> Healthy:
+        """Healthy appearance with ``holes`` (z, y, x) hidden; only slices that show the body are painted.
+
+        A hole is punched through the neighbouring slices too. Inside it nothing depends on what it hides.
+        """
+        image, doubt = scan.mean.copy(), np.zeros_like(scan.mean)
+        slices = np.flatnonzero(scan.mask.any(axis=(1, 2)))
+        done = 0
+        while done < len(slices):
+            if task is not None:
+                task.check()
+            chunk = slices[done : done + self.batch]
+            found = self._tried(scan, holes, chunk)
+            if found is None:
+                self._shrink(len(chunk))
+                continue
+            image[chunk], doubt[chunk] = found
+            done += len(chunk)
+        return Healthy(np.where(scan.mask, image, 0), np.where(scan.mask & ~holes, doubt, 0))
+
+    def repaired(self, scan: Scan, task: Task | None = None) -> Healthy:
+        """Healthy appearance with nothing hidden: what the network would undo."""
+        return self.paint(scan, np.zeros(scan.mask.shape, bool), task)
+
+    def hidden_everywhere(
+        self, scan: Scan, sizes_mm: Sequence[float] = HOLES_MM, task: Task | None = None,
+        watch: Callable[[int, int], None] | None = None,
+    ) -> FloatArray:  # fmt: skip
+        """Mean over grids of holes of several sizes of what is painted into a voxel while it is hidden."""
+        total, count = np.zeros_like(scan.image), np.zeros(scan.image.shape, np.float32)
+        passes = [(size, phase) for size in sizes_mm for phase in grid_phases(self.pixels(size))]
+        for number, (size, phase) in enumerate(passes):
+            if watch is not None:
+                watch(number, len(passes))
+            hole = self.pixels(size)
+            grid = grid_holes(scan.mask.shape[1:], hole, hole, phase)
+            holes = np.broadcast_to(grid, scan.mask.shape) & scan.mask
+            painted = self.paint(scan, holes, task).image
+            total[holes] += painted[holes]
+            count[holes] += 1
+        return np.where(count > 0, total / np.maximum(count, 1), 0)
+
+    def pixels(self, size_mm: float) -> int:
+        """A length in voxels, at least 1."""
+        return max(1, round(size_mm / self.spacing))
+
+    def _tried(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, FloatArray] | None:
+        try:
+            return self._forward(scan, holes, chunk)
+        except torch.OutOfMemoryError:
+            return None
+
+    def _forward(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, FloatArray]:
+        pairs = [
+            assemble(
+                windowed(scan.image, int(z), self.recipe.context), holes[z], scan.mask[z], scan.mean[z],
+                scan.spread[z], height_of(int(z), len(scan.image)), self.recipe,
+            )
+            for z in chunk
+        ]  # fmt: skip
+        inputs, base = (torch.from_numpy(np.stack(column)).to(self.device) for column in zip(*pairs, strict=True))
+        with torch.inference_mode():
+            painted = self.net(inputs.contiguous(memory_format=torch.channels_last), base)
+        return painted.image[:, 0].float().cpu().numpy(), painted.doubt[:, 0].float().cpu().numpy()
+
+    def _shrink(self, tried: int) -> None:
+        if tried <= 1:
+            raise UserError(
+                f"The memory of {self.device} does not do for a single slice. Close other programs that use it, "
+                "or choose the device cpu."
+            )
+        self.batch = tried // 2
+        if self.device != "cpu":
+            torch.cuda.empty_cache()

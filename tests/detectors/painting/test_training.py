@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scans import SHAPE, aligned
+
+from ad_desktop.detectors.nets.inpainting.checkpoint import read_checkpoint
+from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
+from ad_desktop.detectors.nets.inpainting.unet import Inpainter
+from ad_desktop.detectors.painting.batches import Recipe, make_batch
+from ad_desktop.detectors.painting.painter import Painter
+from ad_desktop.errors import Cancelled, ModelFileError
+from ad_desktop.task import Task
+
+RECIPE = Recipe()
+SCANS = aligned(6)
+
+
+def net(recipe: Recipe = RECIPE) -> Inpainter:
+    torch.manual_seed(3)
+    return Inpainter(recipe.inputs, widths=(4, 8, 8))
+
+
+class CancelledAt(Task):
+    """Cancelled after some reports."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.left = count
+
+    def report(self, message: str, done: int = 0, total: int = 0) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.cancel()
+        super().report(message, done, total)
+
+
+def trainer(steps: int, checkpoint: Path | None = None, batch: int = 4) -> Trainer:
+    return Trainer(net(), RECIPE, Schedule(steps, batch=batch, validate=5), 2.0, checkpoint=checkpoint)
+
+
+def test_a_resumed_fit_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    expected = trainer(12).fit(SCANS[:4], SCANS[4:], Task())
+    path = tmp_path / "fit.safetensors"
+    for stop in (3, 7):
+        with pytest.raises(Cancelled):
+            trainer(12, path).fit(SCANS[:4], SCANS[4:], CancelledAt(stop))
+    found = trainer(12, path).fit(SCANS[:4], SCANS[4:], Task())
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    # It learned something in between: the best weights are not the first ones.
+    assert not torch.equal(expected["enter.both.weight"], net().state_dict()["enter.both.weight"])
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fit.safetensors"
+    first = trainer(2, path)
+    first.fit(SCANS[:4], SCANS[4:], Task())
+    other = Inpainter(RECIPE.inputs, widths=(4, 8))
+    with pytest.raises(ModelFileError, match="Delete the file"):
+        read_checkpoint(path, other, torch.optim.AdamW(other.parameters()), "cpu")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ModelFileError, match=r"fit\.safetensors"):
+        trainer(2, path).fit(SCANS[:4], SCANS[4:], Task())
+
+
+def test_memory_that_runs_out_splits_the_batch_and_changes_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = trainer(3).fit(SCANS[:4], SCANS[4:], Task())
+    tight = trainer(3)
+    plain = tight._loss
+
+    def loss(batch: object) -> torch.Tensor:
+        if torch.is_grad_enabled() and len(batch.inputs) > 2:  # type: ignore[attr-defined]
+            raise torch.OutOfMemoryError
+        return plain(batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tight, "_loss", loss)
+    found = tight.fit(SCANS[:4], SCANS[4:], Task())
+    assert tight.piece == 2
+    # Means over holes are taken per piece, so that the gradient is near but not the same.
+    assert max(float((found[n] - expected[n]).abs().max()) for n in expected) < 0.05
+
+
+def test_it_learns_a_tiny_set_by_heart() -> None:
+    fitted = trainer(150, batch=8)
+    losses: list[float] = []
+    fitted.net.load_state_dict(fitted.fit(SCANS[:1], SCANS[:1], Task(), lambda _, loss: losses.append(loss)))
+    assert min(losses[-3:]) < 0.6 * losses[0]
+
+
+def test_nothing_inside_a_hole_depends_on_what_it_hides() -> None:
+    painter = Painter(net(), RECIPE, 2.0)
+    holes = np.zeros(SHAPE, bool)
+    holes[:, 8:20, 10:22] = True
+    scan = SCANS[0]
+    changed = np.where(holes, scan.image + 5, scan.image).astype(np.float32)
+    other = type(scan)(changed, scan.mask, scan.mean, scan.spread)
+    before, after = painter.paint(scan, holes), painter.paint(other, holes)
+    assert np.array_equal(before.image, after.image)
+    assert (before.doubt[holes] == 0).all()
+    # The same change where it can be seen is seen.
+    seen = painter.repaired(scan).image - painter.repaired(other).image
+    assert np.abs(seen).max() > 0
+
+
+def test_every_voxel_is_painted_while_it_is_hidden() -> None:
+    scan = SCANS[0]
+    painter = Painter(net(), RECIPE, 2.0)
+    found = painter.hidden_everywhere(scan, (8.0, 12.0))
+    one_by_one = painter.hidden_everywhere(scan, (8.0,)) + painter.hidden_everywhere(scan, (12.0,))
+    np.testing.assert_allclose(found[scan.mask], one_by_one[scan.mask] / 2, atol=1e-6)
+    assert (found[~scan.mask] == 0).all()
+
+
+def test_a_batch_depends_on_its_seed_alone() -> None:
+    first, again, other = (make_batch(SCANS, RECIPE, 2.0, 6, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first.inputs, other.inputs)
+    assert (first.hidden * (1 - first.body) == 0).all()
+    assert (first.changed * first.hidden == 0).all()
+
+
+def test_a_running_fit_is_cancelled_within_a_second(tmp_path: Path) -> None:
+    task = Task()
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            trainer(100_000, tmp_path / "c.safetensors").fit(SCANS[:4], SCANS[4:], task)
+        except Cancelled as cancelled:
+            outcome.append(cancelled)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while task.progress.done < 2:
+        time.sleep(0.01)
+    task.cancel()
+    thread.join(timeout=60)
+    assert len(outcome) == 1
+    assert (tmp_path / "c.safetensors").is_file()
+    # Steps are short, so that the next check is near: one step past the cancel at most.
+    assert task.progress.done < 100_000

@@ -1,6 +1,6 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
-Usage: bench_autopaint.py FITTED DENOISER --data FOLDER [--tune] [--count N]
+Usage: bench_autopaint.py FITTED DENOISER --data FOLDER [--tune] [--quick] [--count N]
 
 FITTED and DENOISER are folders that fit_autopaint.py wrote, FOLDER has train and validation with t1 and labels.
 Every method's map gets the same post-processing: in healthy deviations, Gaussian, absolute, divided by its own mean.
@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score
 
 from ad_desktop.detectors.painting.batches import Scan
 from ad_desktop.detectors.painting.maps import blurred, healthy_sigma, normalised, signed_map
-from ad_desktop.detectors.painting.painter import Painter
+from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
 
 RATE = 0.005
@@ -29,8 +29,8 @@ Maps = dict[str, np.ndarray]
 Residuals = Callable[[Scan], Maps]
 
 
-def residuals_of(painter: Painter, denoiser: Painter) -> Residuals:
-    """Signed differences to healthy appearance by each method, before they are normalised."""
+def residuals_of(painter: Painter, denoiser: Painter, *, quick: bool = False) -> Residuals:
+    """Signed differences to healthy appearance by each method, not yet normalised; ``quick``: one grid only."""
 
     def found(scan: Scan) -> Maps:
         repaired = painter.repaired(scan)
@@ -39,7 +39,9 @@ def residuals_of(painter: Painter, denoiser: Painter) -> Residuals:
             "z": scan.image - scan.mean,
             "denoiser": scan.image - denoiser.repaired(scan).image,
             "single pass": np.where(scan.mask, scan.image - painter.hidden_everywhere(scan, (24.0,)), 0),
-            "multi-pass": np.where(scan.mask, scan.image - painter.hidden_everywhere(scan), 0),
+            "multi-pass": np.where(
+                scan.mask, scan.image - painter.hidden_everywhere(scan, (24.0,) if quick else HOLES_MM), 0
+            ),
             "repair": scan.image - repaired.image,
             "doubt": repaired.doubt,
         }
@@ -105,12 +107,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
+    parser.add_argument("--quick", action="store_true", help="one size of holes, as many healthy scans as test scans")
     options = parser.parse_args(argv)
     fitted, other = load_fitted(options.fitted), load_fitted(options.denoiser)
-    residuals = residuals_of(fitted.painter, other.painter)
+    residuals = residuals_of(fitted.painter, other.painter, quick=options.quick)
     start = time.process_time()
-    healthy = [fitted.scan(*pair) for pair in scans_of(options.data, "train")]
-    held_out = [scan for index, scan in enumerate(healthy) if index % 5 == 4]
+    known_pairs = scans_of(options.data, "train")[4::5]
+    held_out = [fitted.scan(*pair) for pair in known_pairs[: options.count if options.quick else None]]
     known = [residuals(scan) for scan in held_out]
     sigma = {
         name: healthy_sigma([k[name] for k in known], [scan.mask for scan in held_out])
@@ -119,10 +122,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     sigma["z"] = held_out[0].spread
     clean = [maps_of(fitted.painter, k, sigma, s) for k, s in zip(known, held_out, strict=True)]
-    threshold = {
-        name: float(np.quantile(np.concatenate([m[name][s.mask] for m, s in zip(clean, held_out, strict=True)]), 1 - RATE))
-        for name in clean[0]
-    }
+    threshold = {}
+    for name in clean[0]:
+        scores = [maps[name][scan.mask] for maps, scan in zip(clean, held_out, strict=True)]
+        threshold[name] = float(np.quantile(np.concatenate(scores), 1 - RATE))
     print(f"healthy scans: {len(held_out)}, {time.process_time() - start:.0f} CPU-seconds", flush=True)
     pairs = scans_of(options.data, "train")[4::5] if options.tune else scans_of(options.data, "validation")
     table = measure(fitted, residuals, sigma, threshold, pairs[: options.count])

@@ -46,9 +46,7 @@ def paint_lesions(
     return found.astype(np.float32), lesions
 
 
-def _distance(
-    shape: tuple[int, ...], centre: np.ndarray, axes: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _distance(shape: tuple[int, ...], centre: np.ndarray, axes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Distance from the centre of a turned ellipsoid, 1 on its surface."""
     turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     offsets = np.stack(np.meshgrid(*(np.arange(n) - c for n, c in zip(shape, centre, strict=True)), indexing="ij"), -1)

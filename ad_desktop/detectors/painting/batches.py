@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ad_desktop.detectors.painting.template import Template
 
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", np.float32, np.bool_)
 
 EXTRA_CHANNELS = 5
 """Hole, body, mean, spread, height."""
@@ -84,7 +85,7 @@ def assemble(
     return inputs.astype(np.float32), told[0][None].astype(np.float32)
 
 
-def windowed(image: FloatArray, z: int, context: int) -> FloatArray:
+def windowed(image: NDArray[Scalar], z: int, context: int) -> NDArray[Scalar]:
     """Slices z − context … z + context; beyond the ends the last one is repeated."""
     return image[np.clip(np.arange(z - context, z + context + 1), 0, len(image) - 1)]
 
@@ -107,7 +108,9 @@ def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.rand
     if kind < recipe.corruption:
         if rng.random() < recipe.blots:
             partner = scans[int(rng.integers(len(scans)))]
-            other = windowed(partner.image, int(np.clip(z + rng.integers(-9, 10), 0, len(partner.image) - 1)), recipe.context)
+            other = windowed(
+                partner.image, int(np.clip(z + rng.integers(-9, 10), 0, len(partner.image) - 1)), recipe.context
+            )
             seen, changed = corrupted(window, other, spacing, rng)
         else:
             noise = coarse_noise(window.shape, spacing, rng) * np.float32(NOISE)
@@ -118,7 +121,11 @@ def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.rand
     inputs, base = assemble(
         seen, hole & mask, mask, scan.mean[z], scan.spread[z], height_of(z, len(scan.image)), recipe
     )
-    parts = [inputs, base, *(part[None].astype(np.float32) for part in (truth, changed & mask & ~hole, hole & mask, mask))]
+    parts = [
+        inputs,
+        base,
+        *(part[None].astype(np.float32) for part in (truth, changed & mask & ~hole, hole & mask, mask)),
+    ]
     if rng.random() < 0.5:
         parts = [part[..., ::-1] for part in parts]
     return Batch(*parts)

@@ -16,7 +16,9 @@ COARSE_MM = 14.0
 NOISE = 0.2
 
 
-def coarse_noise(shape: tuple[int, ...], spacing: float, rng: np.random.Generator, coarse: float = COARSE_MM) -> FloatArray:
+def coarse_noise(
+    shape: tuple[int, ...], spacing: float, rng: np.random.Generator, coarse: float = COARSE_MM
+) -> FloatArray:
     """Smooth noise (k, rows, columns), alike in the k slices, of deviation about 1 and wavelength ``coarse`` mm."""
     from scipy import ndimage
 
@@ -28,7 +30,9 @@ def coarse_noise(shape: tuple[int, ...], spacing: float, rng: np.random.Generato
     return np.broadcast_to(patch, shape).copy()
 
 
-def corrupted(slices: FloatArray, other: FloatArray, spacing: float, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
+def corrupted(
+    slices: FloatArray, other: FloatArray, spacing: float, rng: np.random.Generator
+) -> tuple[FloatArray, Mask]:
     """Slices (k, rows, columns) with blots in which they are brighter, darker, shuffled or from ``other`` slices.
 
     The blots are where smooth noise is high, and fade at their edges. Also the place of the blots (rows, columns).

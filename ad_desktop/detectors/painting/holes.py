@@ -56,4 +56,5 @@ def _line(shape: tuple[int, int], spacing: float, rng: np.random.Generator) -> M
 
 def _offsets(shape: tuple[int, int], rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     row, column = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-    return np.arange(shape[0])[:, None] - row, np.arange(shape[1])[None, :] - column
+    rows, columns = (np.arange(n, dtype=np.float64) for n in shape)
+    return np.asarray(rows[:, None] - row), np.asarray(columns[None, :] - column)

@@ -40,7 +40,8 @@ def test_resampling_agrees_with_simpleitk() -> None:
     wanted.SetOrigin(fine[:3, 3])
     expected = sitk.GetArrayFromImage(sitk.Resample(image, wanted, sitk.Transform(), sitk.sitkLinear, 0.0))
     assert expected.max() > 0.9
-    inside = expected > 0
+    # ITK also gives values half a voxel beyond the outermost centres.
+    inside = expected > 0.02
     assert np.abs(found - expected)[inside].max() < 1e-3
 
 

@@ -45,12 +45,12 @@ def trainer(steps: int, checkpoint: Path | None = None, batch: int = 4) -> Train
 
 
 def test_a_resumed_fit_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
-    expected = trainer(12).fit(SCANS[:4], SCANS[4:], Task())
+    expected = trainer(8).fit(SCANS[:4], SCANS[4:], Task())
     path = tmp_path / "fit.safetensors"
-    for stop in (3, 7):
+    for stop in (2, 3):
         with pytest.raises(Cancelled):
-            trainer(12, path).fit(SCANS[:4], SCANS[4:], CancelledAt(stop))
-    found = trainer(12, path).fit(SCANS[:4], SCANS[4:], Task())
+            trainer(8, path).fit(SCANS[:4], SCANS[4:], CancelledAt(stop))
+    found = trainer(8, path).fit(SCANS[:4], SCANS[4:], Task())
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     # It learned something in between: the best weights are not the first ones.
@@ -87,7 +87,7 @@ def test_memory_that_runs_out_splits_the_batch_and_changes_next_to_nothing(monke
 
 
 def test_it_learns_a_tiny_set_by_heart() -> None:
-    fitted = trainer(150, batch=8)
+    fitted = trainer(80)
     losses: list[float] = []
     fitted.net.load_state_dict(fitted.fit(SCANS[:1], SCANS[:1], Task(), lambda _, loss: losses.append(loss)))
     assert min(losses[-3:]) < 0.6 * losses[0]

@@ -25,23 +25,26 @@ def painting_loss(painted: Painted, truth: Tensor, changed: Tensor, hidden: Tens
     likelihood = _mean(error.detach() * torch.exp(-scale) + scale, lost)
     seen = body * (1 - hidden)
     doubt = _mean(functional.binary_cross_entropy_with_logits(painted.doubt, changed, reduction="none"), seen)
-    return (
+    loss: Tensor = (
         HIDDEN * _mean(error, lost) + _mean(error, kept) + PYRAMID * laplacian_loss(composite, truth)
         + LIKELIHOOD * likelihood + DOUBT * doubt
     )  # fmt: skip
+    return loss
 
 
 def laplacian_loss(found: Tensor, truth: Tensor) -> Tensor:
     """Sum over levels of the mean absolute difference of two Laplacian pyramids (N×C×H×W)."""
     difference = found - truth
-    total = found.new_zeros(())
+    total: Tensor = found.new_zeros(())
     for level in range(PYRAMID_LEVELS):
         coarse = functional.avg_pool2d(difference, 2)
         fine = difference - functional.interpolate(coarse, scale_factor=2.0)
         total = total + fine.abs().mean() * 2**level
         difference = coarse
-    return total + difference.abs().mean() * 2**PYRAMID_LEVELS
+    coarsest: Tensor = difference.abs().mean() * 2**PYRAMID_LEVELS
+    return total + coarsest
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
-    return (values * where).sum() / where.sum().clamp(min=1)
+    mean: Tensor = (values * where).sum() / where.sum().clamp(min=1)
+    return mean

@@ -111,7 +111,8 @@ class Trainer:
             self.optimiser.zero_grad(set_to_none=True)
             for start in range(0, len(batch.inputs), self.piece):
                 part = Batch(*(array[start : start + self.piece] for array in batch))
-                (self._loss(part) * (len(part.inputs) / len(batch.inputs))).backward()
+                share = len(part.inputs) / len(batch.inputs)
+                (self._loss(part) * share).backward()  # type: ignore[no-untyped-call]
         except torch.OutOfMemoryError:
             return False
         return True
@@ -119,7 +120,8 @@ class Trainer:
     def _shrink(self) -> None:
         if self.piece <= 1:
             raise UserError(
-                f"The memory of {self.device} does not do for a single slice. Choose a narrower network, or the device cpu."
+                f"The memory of {self.device} does not do for a single slice. Choose a narrower network, "
+                "or the device cpu."
             )
         self.piece //= 2
         if self.device != "cpu":

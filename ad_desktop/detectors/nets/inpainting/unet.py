@@ -6,6 +6,7 @@ Gated convolutions after Yu et al., *Free-Form Image Inpainting with Gated Convo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -65,7 +66,7 @@ class Inpainter(nn.Module):
         super().__init__()
         first, last = widths[0], widths[-1]
         self.enter = GatedConv(inputs, first)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Sequential(GatedConv(a, b, 2), GatedConv(b, b)) for a, b in pairs)
         self.middle = nn.Sequential(*(_Residual(last, dilation) for dilation in DILATIONS))
         self.up = nn.ModuleList(GatedConv(a + b, a) for a, b in reversed(pairs))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scans import SHAPE, aligned
+
+from ad_desktop.detectors.painting.batches import Scan
+from ad_desktop.detectors.painting.painter import Healthy, Painter
+from ad_desktop.detectors.painting.refine import Refinement
+from ad_desktop.detectors.painting.stages import STAGES, Stage, deviations, examine
+from ad_desktop.errors import Cancelled
+from ad_desktop.task import Task
+
+SCANS = aligned(12)
+BLOCK = np.zeros(SHAPE, bool)
+BLOCK[3:6, 12:18, 12:18] = True
+
+
+class Averaging(Painter):
+    """Paints the healthy mean, everywhere."""
+
+    def __init__(self) -> None:
+        self.spacing = 4.0
+
+    def paint(self, scan: Scan, holes: np.ndarray, task: Task | None = None) -> Healthy:
+        (task or Task()).check()
+        return Healthy(scan.mean, np.zeros_like(scan.mean))
+
+
+@pytest.mark.parametrize("refinement", [None, Refinement(share=0.03)], ids=["first pass", "refined"])
+@pytest.mark.parametrize("amount", [0.4, -0.4], ids=["bright", "dark"])
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_finds_what_does_not_belong(name: str, amount: float, refinement: Refinement | None) -> None:
+    stage, painter = Stage(name, (16.0,), refinement), Averaging()
+    sigma = deviations(painter, SCANS[1:], stage, Task())
+    assert sorted(sigma) == sorted(stage.needed)
+    healthy = SCANS[0]
+    spoilt = Scan(healthy.image + np.where(BLOCK, np.float32(amount), 0), healthy.mask, healthy.mean, healthy.spread)
+    found = examine(painter, spoilt, sigma, stage, Task())
+    assert found.score[healthy.mask].mean() == pytest.approx(1, rel=1e-4)
+    assert (found.score >= 0).all()
+    assert not found.score[~healthy.mask].any()
+    assert np.median(found.score[BLOCK]) > 3 * np.quantile(found.score[healthy.mask & ~BLOCK], 0.9)
+    assert (np.sign(found.signed[BLOCK]) == np.sign(amount)).all()
+    # What is shown as healthy does not hold the lesion.
+    assert np.abs(found.healthy - healthy.mean)[BLOCK].max() < 1e-5
+
+
+def test_it_can_be_cancelled() -> None:
+    stage, painter, task = Stage("inpaint"), Averaging(), Task()
+    sigma = deviations(painter, SCANS[1:], stage, Task())
+    task.cancel()
+    with pytest.raises(Cancelled):
+        examine(painter, SCANS[0], sigma, stage, task)
+    with pytest.raises(Cancelled):
+        deviations(painter, SCANS, stage, task)

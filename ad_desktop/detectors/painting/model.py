@@ -1,0 +1,153 @@
+"""All that is learned from healthy volumes, and what it says of another one. Importing this imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ad_desktop.data.volumes.volume import Array, Volume
+from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
+from ad_desktop.detectors.nets.inpainting.unet import Inpainter
+from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
+from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
+from ad_desktop.detectors.painting.intensity import Scaling, usable
+from ad_desktop.detectors.painting.painter import Painter
+from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
+from ad_desktop.detectors.painting.template import Template
+from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.task import Task
+
+Mask = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+
+HELD_OUT_EVERY = 5
+"""Every fifth healthy scan is kept from the network: for the best weights, and for the healthy deviation."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to fit: spacing in mm, alignment (see ``Grid``), slices, network widths, schedule and stage."""
+
+    schedule: Schedule
+    spacing: float = 2.0
+    align: str = "moments"
+    recipe: Recipe = field(default_factory=Recipe)
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    stage: Stage = field(default_factory=Stage)
+
+
+class PaintModel:
+    """Grid, scaling, template, network and healthy deviations; ``fit`` makes one, ``tensors`` and ``meta`` keep it."""
+
+    def __init__(
+        self, plan: Plan, grid: Grid, scaling: Scaling, modality: str, template: tuple[FloatArray, FloatArray],
+        net: Inpainter, sigma: Mapping[str, FloatArray], device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.plan, self.grid, self.scaling, self.modality = plan, grid, scaling, modality
+        self.mean, self.spread = template
+        self.net, self.sigma = net, dict(sigma)
+        self.painter = Painter(net, plan.recipe, grid.spacing, device)
+
+    @classmethod
+    def fit(
+        cls, volumes: Sequence[tuple[Volume, Mask]], plan: Plan, task: Task, device: str = "cpu",
+        checkpoint: Path | None = None, watch: Callable[[int, float], None] | None = None,
+    ) -> PaintModel:  # fmt: skip
+        """Learn healthy anatomy from volumes and their masks; ``UserError`` for too few, or one that cannot be used."""
+        if len(volumes) < 3:
+            raise UserError("AutoPaint needs at least three normal scans.")
+        first = volumes[0][0]
+        scaling = Scaling.for_unit(first.unit)
+        grid = common_grid([(mask, volume.affine) for volume, mask in volumes], plan.spacing, plan.align)
+        laid = [lay(volume, mask, grid, scaling, first) for volume, mask in volumes]
+        held = [pair for index, pair in enumerate(laid) if index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1] or laid[-1:]
+        ours = [pair for pair in laid if not any(pair is other for other in held)]
+        images, masks = [image for image, _ in ours], [mask for _, mask in ours]
+        template = Template.of(images, masks).statistics()
+        others = [Scan(image, mask, *template) for image, mask in held]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.schedule.seed)
+            net = Inpainter(plan.recipe.inputs, widths=plan.widths)
+        trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint)
+        net.load_state_dict(trainer.fit(leave_one_out(images, masks), others, task, watch))
+        model = cls(plan, grid, scaling, first.modality, template, net, {}, device)
+        model.sigma = deviations(model.painter, others, plan.stage, task)
+        return model
+
+    def examine(self, volume: Volume, mask: Mask, task: Task) -> Found:
+        """What differs from healthy appearance, on the volume's own voxels; 0 outside the mask.
+
+        ``UserError`` for a volume that cannot be used, or of another modality or unit.
+        """
+        kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self._unit(), self.modality)
+        image, inside = lay(volume, mask, self.grid, self.scaling, kind)
+        found = examine(self.painter, Scan(image, inside, self.mean, self.spread), self.sigma, self.plan.stage, task)
+        affine = self.grid.affine(place(mask, volume.affine))
+        back = (resample(part, affine, volume.affine, volume.shape) for part in found)
+        return Found(*(np.where(mask, part, 0).astype(np.float32) for part in back))
+
+    def _unit(self) -> str:
+        return next((unit for unit in ("HU", "SUVbw") if Scaling.for_unit(unit) == self.scaling), "")
+
+    def tensors(self) -> dict[str, Array]:
+        """Named arrays, for ``from_state``."""
+        found: dict[str, Array] = {"mean": self.mean, "spread": self.spread}
+        found |= {f"sigma.{name}": value for name, value in self.sigma.items()}
+        return found | {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
+
+    def meta(self) -> dict[str, Any]:
+        """JSON-able facts: grid, scaling, modality, slices and network."""
+        return {
+            "grid": self.grid.to_json(), "scaling": self.scaling.to_json(), "modality": self.modality,
+            "recipe": asdict(self.plan.recipe), "widths": list(self.plan.widths),
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, Array], meta: Mapping[str, Any], plan: Plan, device: str = "cpu"
+    ) -> PaintModel:
+        """The model whose ``tensors`` and ``meta`` these are; ``ModelFileError`` if they do not fit."""
+        try:
+            recipe = Recipe(**meta["recipe"])
+            net = Inpainter(recipe.inputs, widths=meta["widths"])
+            net.load_state_dict({n: torch.from_numpy(np.array(v)) for n, v in _part(tensors, "net.").items()})
+            grid = Grid.from_json(meta["grid"])
+            maps = {"mean": tensors["mean"], "spread": tensors["spread"], **_part(tensors, "sigma.")}
+            if any(value.shape != grid.shape for value in maps.values()):
+                raise ValueError("maps that do not lie on the grid")
+            net.to(device)
+            template = (maps.pop("mean"), maps.pop("spread"))
+            return cls(plan, grid, Scaling(**meta["scaling"]), str(meta["modality"]), template, net, maps, device)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
+
+
+def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) -> tuple[FloatArray, Mask]:
+    """A volume's scaled values and mask on the grid; ``UserError`` where it cannot be used or is not ``like`` the others."""
+    reason = usable(volume, mask)
+    if reason is None and volume.unit != like.unit:
+        reason = f"its values are in {volume.unit or 'no unit'}, those of the normal scans in {like.unit or 'no unit'}."
+    if reason is None and volume.modality and like.modality and volume.modality != like.modality:
+        reason = f"it is {volume.modality}, the normal scans are {like.modality}. Choose a model for its modality."
+    if reason is not None:
+        raise UserError(f"The scan cannot be used: {reason}")
+    affine = grid.affine(place(mask, volume.affine))
+    try:
+        scaled = scaling.apply(volume.array, mask)
+    except ValueError as error:
+        raise UserError(f"The scan cannot be used: {error}.") from error
+    inside = resample(mask.astype(np.float32), volume.affine, affine, grid.shape) > 0.5
+    if not inside.any():
+        raise UserError("The scan cannot be used: what its mask holds is smaller than a voxel of the grid.")
+    values = resample(scaled, volume.affine, affine, grid.shape)
+    return np.where(inside, values, 0).astype(np.float32), inside
+
+
+def _part(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

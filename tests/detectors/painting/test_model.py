@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ad_desktop.data.volumes.volume import Volume, make_affine
+from ad_desktop.detectors.nets.inpainting.training import Schedule
+from ad_desktop.detectors.painting.model import PaintModel, Plan
+from ad_desktop.detectors.painting.refine import Refinement
+from ad_desktop.detectors.painting.stages import Stage
+from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.task import Task
+
+SHAPE = (14, 40, 36)
+PLAN = Plan(
+    Schedule(4, batch=2, validate=2), 4.0, widths=(4, 8, 8), stage=Stage("z", (16.0,), Refinement(0.03, rounds=1))
+)
+
+
+def head(seed: int, angle: float = 0.0) -> tuple[Volume, np.ndarray]:
+    """A layered ellipsoid on an anisotropic, turned grid, with its mask."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    radius = np.sqrt(z**2 + y**2 + x**2) + rng.normal(0, 0.01)
+    values = 500 * np.where(radius < 0.45, 0.8, 0.4) + rng.normal(0, 15, SHAPE)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine = make_affine((3.0, 2.5, 6.0), rng.uniform(-50, 50, 3), turn)
+    return Volume(values.astype(np.float32), affine, modality="MR"), radius < 0.85
+
+
+@pytest.fixture(scope="module")
+def model() -> PaintModel:
+    return PaintModel.fit([head(i) for i in range(8)], PLAN, Task())
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.2])
+def test_a_lesion_is_found_where_it_is_on_the_scan_s_own_voxels(model: PaintModel, angle: float) -> None:
+    volume, mask = head(100, angle)
+    block = np.zeros(SHAPE, bool)
+    block[8:10, 10:15, 20:25] = True
+    found = model.examine(volume.with_array(np.where(block, volume.array + 250, volume.array)), mask, Task())
+    assert found.score.shape == SHAPE
+    assert not found.score[~mask].any()
+    peak = np.array(np.unravel_index(found.score.argmax(), SHAPE))
+    assert np.abs((peak - (8.5, 12, 22)) * volume.spacing).max() < 10
+    assert found.signed[block].mean() > 1
+
+
+def test_a_model_survives_its_state(model: PaintModel) -> None:
+    meta = json.loads(json.dumps(model.meta(), allow_nan=False))
+    twin = PaintModel.from_state(model.tensors(), meta, PLAN)
+    volume, mask = head(100)
+    for found, expected in zip(twin.examine(volume, mask, Task()), model.examine(volume, mask, Task()), strict=True):
+        assert np.array_equal(found, expected)
+    spoilt = {**model.tensors(), "mean": np.zeros((2, 2, 2), np.float32)}
+    with pytest.raises(ModelFileError, match="do not fit"):
+        PaintModel.from_state(spoilt, meta, PLAN)
+
+
+def test_two_fits_are_identical(model: PaintModel) -> None:
+    again = PaintModel.fit([head(i) for i in range(8)], PLAN, Task()).tensors()
+    assert all(np.array_equal(value, again[name]) for name, value in model.tensors().items())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: replace(v, array=v.array[:1]), "one slice"),
+        (lambda v: replace(v, array=np.where(v.array > 300, np.nan, v.array)), "NaN"),
+        (lambda v: replace(v, array=np.zeros_like(v.array)), "equal"),
+        (lambda v: replace(v, modality="CT"), "it is CT, the normal scans are MR"),
+        (lambda v: replace(v, unit="HU"), "HU"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_reason(model: PaintModel, change: object, message: str) -> None:
+    volume, mask = head(100)
+    changed = change(volume)  # type: ignore[operator]
+    with pytest.raises(UserError, match=message):
+        model.examine(changed, mask[: len(changed.array)], Task())
+
+
+def test_too_few_and_empty_masks_are_refused() -> None:
+    with pytest.raises(UserError, match="at least three"):
+        PaintModel.fit([head(0), head(1)], PLAN, Task())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_desktop.data.volumes.volume import Affine, Array, Volume
+from ad_desktop.data.volumes.volume import Affine, Array
 
 LARGEST_STRETCH = 1.35
 """Scans that would have to be stretched more than this along an axis are only shifted: they show another part."""
@@ -110,8 +110,3 @@ def resample(
         values, between[:3, :3][::-1, ::-1], between[:3, 3][::-1], shape, order=0 if nearest else 1, cval=0.0
     )
     return found
-
-
-def onto(volume: Volume, values: Array, target: Affine, shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Values on the volume's voxels, at those of another grid; see ``resample``."""
-    return resample(values, volume.affine, target, shape)

@@ -129,7 +129,7 @@ class PaintModel:
 
 
 def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) -> tuple[FloatArray, Mask]:
-    """A volume's scaled values and mask on the grid; ``UserError`` where it cannot be used or is not ``like`` the others."""
+    """A volume's scaled values and mask on the grid; ``UserError`` if it cannot be used or is not ``like`` others."""
     reason = usable(volume, mask)
     if reason is None and volume.unit != like.unit:
         reason = f"its values are in {volume.unit or 'no unit'}, those of the normal scans in {like.unit or 'no unit'}."

@@ -37,7 +37,7 @@ def refine(
     """Residual (z, y, x) with every candidate hidden whole, the candidates it holds for, and the rounds it took.
 
     ``score`` is the first pass's map (no negative values), ``sigma`` the healthy deviation of the residual. A
-    candidate stays where the residual is still above the middle of those of all candidates' surroundings.
+    candidate stays where what is painted, smoothed, differs by more than one healthy deviation.
     """
     from scipy import ndimage
 

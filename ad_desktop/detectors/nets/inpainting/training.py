@@ -81,7 +81,7 @@ class Trainer:
             self._save()
             raise
         self._save()
-        return self.state.best
+        return {name: value.contiguous() for name, value in self.state.best.items()}
 
     def _batch(self, scans: Sequence[Scan], purpose: int, number: int) -> Batch:
         rng = np.random.default_rng([self.schedule.seed, purpose, number])

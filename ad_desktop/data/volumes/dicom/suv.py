@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,9 @@ MOST_MBQ = 1e5
 """Doses below this many Bq cannot be meant: they are in MBq."""
 HEAVIEST_KG = 400.0
 _DAY = timedelta(days=1)
+_HALF_LIVES = 8.0
+"""After so many nobody scans: an injection longer ago, and more than a day, has a wrong date."""
+_PHILIPS = {"philips_suv": "(7053,1000)", "philips_activity": "(7053,1009)"}
 
 
 @dataclass
@@ -41,7 +45,7 @@ def pet_scale(slices: Sequence[Mapping[str, Any]]) -> PetScale:
                 raise _MissingError(f"it is SUV by {kind} (0054,1006), not by body weight")
             found.unit = SUV
         elif units == "CNTS":
-            _counts(found, first, slices)
+            _counts(found, slices)
         elif units == "BQML":
             found.unit = BECQUEREL_PER_ML
             _from_activity(found, slices)
@@ -53,9 +57,9 @@ def pet_scale(slices: Sequence[Mapping[str, Any]]) -> PetScale:
     return found
 
 
-def _counts(found: PetScale, first: Mapping[str, Any], slices: Sequence[Mapping[str, Any]]) -> None:
+def _counts(found: PetScale, slices: Sequence[Mapping[str, Any]]) -> None:
     """Philips: counts with a factor to SUV, or one to Bq/ml."""
-    suv, activity = first.get("philips_suv"), first.get("philips_activity")
+    suv, activity = (_factor(slices, name, tag) for name, tag in _PHILIPS.items())
     if suv:
         found.factor, found.unit = float(suv), SUV
         found.facts["Philips SUV factor (7053,1000)"] = f"{suv:g}"
@@ -65,6 +69,14 @@ def _counts(found: PetScale, first: Mapping[str, Any], slices: Sequence[Mapping[
         _from_activity(found, slices)
     else:
         raise _MissingError("its units are counts, and Philips' factors (7053,1000) and (7053,1009) are missing")
+
+
+def _factor(slices: Sequence[Mapping[str, Any]], name: str, tag: str) -> float:
+    """A private factor, 0 where it is missing or no factor; it has to be the same in all slices."""
+    values = {told.get(name) or 0.0 for told in slices}
+    if len(values) > 1:
+        raise _MissingError(f"Philips' factor {tag} differs from slice to slice")
+    return max(0.0, float(values.pop()))
 
 
 def _from_activity(found: PetScale, slices: Sequence[Mapping[str, Any]]) -> None:
@@ -91,7 +103,7 @@ def _from_activity(found: PetScale, slices: Sequence[Mapping[str, Any]]) -> None
     if decay == "START":
         half_life = _positive(first, "RadionuclideHalfLife", "the half-life (0018,1075)")
         scan, how = _scan_time(slices, warnings)
-        passed = _since_injection(first, scan, warnings)
+        passed = _since_injection(first, scan, half_life, warnings)
         left = dose * 2.0 ** (-passed / half_life)
         facts |= {
             "half-life": f"{half_life:g} s", "scan time": f"{scan:%H:%M:%S} ({how})",
@@ -121,10 +133,11 @@ def _scan_time(slices: Sequence[Mapping[str, Any]], warnings: list[str]) -> tupl
     return min(acquired), "earliest AcquisitionTime"
 
 
-def _since_injection(first: Mapping[str, Any], scan: datetime, warnings: list[str]) -> float:
+def _since_injection(first: Mapping[str, Any], scan: datetime, half_life: float, warnings: list[str]) -> float:
     """Seconds from injection to scan; only the time of day counts where the dates make no sense."""
     started = _parse(str(first.get("RadiopharmaceuticalStartDateTime", "")))
-    if started is not None and timedelta() <= scan - started < _DAY:
+    longest = max(_DAY, timedelta(seconds=_HALF_LIVES * min(half_life, 1e7)))  # zirconium-89 is scanned after days
+    if started is not None and timedelta() <= scan - started < longest:
         return (scan - started).total_seconds()
     clock = _parse(f"{scan:%Y%m%d}{first.get('RadiopharmaceuticalStartTime', '')}") if first.get(
         "RadiopharmaceuticalStartTime"
@@ -135,6 +148,11 @@ def _since_injection(first: Mapping[str, Any], scan: datetime, warnings: list[st
     if clock is None:
         raise _MissingError("the time of the injection (0018,1072) is missing")
     passed = scan - clock
+    if started is None and longest > _DAY:
+        warnings.append(
+            "the date of the injection (0018,1078) is missing, and the tracer lives for days: "
+            "it was taken as less than a day before the scan"
+        )
     return (passed if passed >= timedelta() else passed + _DAY).total_seconds()  # injected before midnight
 
 
@@ -162,6 +180,6 @@ def _positive(told: Mapping[str, Any], name: str, words: str) -> float:
         value = float(told.get(name, 0))
     except (TypeError, ValueError):
         value = 0.0
-    if value <= 0:
-        raise _MissingError(f"{words} is missing")
+    if not 0 < value < math.inf:
+        raise _MissingError(f"{words} is missing or not above zero")
     return value

@@ -90,7 +90,10 @@ def automatic_window(array: Array) -> Window:
     inside = values[values > ground]
     values = inside if inside.size >= values.size // 50 else values
     low, high = np.percentile(values, (_LOW, _HIGH)) if values.size else (ground, ground)
-    return Window.between(float(low), float(high) if high > low else float(low) + 1.0)
+    if high <= low:
+        # One value besides the background, as in masks.
+        return Window.between(float(ground), float(high) if high > ground else float(ground) + 1.0)
+    return Window.between(float(low), float(high))
 
 
 def to_codes(values: Array, low: float, high: float) -> NDArray[np.uint8]:

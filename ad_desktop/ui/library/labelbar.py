@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from ad_desktop.data.samples import Label
+from ad_desktop.data.samples import Label, VolumeSample
 from ad_desktop.ui.icons import LABEL_ICONS, Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.rows import LABEL_TEXT
@@ -52,9 +52,12 @@ class LabelBar(QFrame):
     def ask(self, items: list[Item], where: str) -> None:
         """Ask about items that were just added from ``where``."""
         self._items = list(items)
-        pictures = "1 picture" if len(items) == 1 else f"{len(items):,} pictures"
+        scans = sum(isinstance(item.sample, VolumeSample) for item in items)
+        one = "scan" if scans else "picture"
+        several = "pictures" if not scans else "scans" if scans == len(items) else "pictures and scans"
         place = f" in “{where}”" if where else ""
-        self._text.setText(f"What are the {pictures}{place}?" if len(items) > 1 else f"What is the picture{place}?")
+        what = f"is the {one}" if len(items) == 1 else f"are the {len(items):,} {several}"
+        self._text.setText(f"What {what}{place}?")
         self.show()
 
     def _choose(self, label: Label) -> None:

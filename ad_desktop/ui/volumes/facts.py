@@ -54,12 +54,12 @@ class Facts(QScrollArea):
             return
         dim = self._theme.colours.dim
         rows = "".join(
-            f"<tr><td style='color:{dim}; padding:1px 14px 1px 0'>{html.escape(name)}</td>"
+            f"<tr><td style='color:{dim}; padding:1px 14px 1px 0'>{html.escape(sentence(name))}</td>"
             f"<td>{html.escape(value)}</td></tr>"
             for name, value in [*_static(volume), *self._moving(volume)]
         )
         notes = "".join(
-            f"<p style='color:{self._theme.colours.warning}; margin:6px 0 0 0'>⚠ {html.escape(note)}</p>"
+            f"<p style='color:{self._theme.colours.warning}; margin:6px 0 0 0'>⚠ {html.escape(sentence(note))}</p>"
             for note in notes_of(volume)
         )
         self.text.setText(
@@ -77,6 +77,11 @@ class Facts(QScrollArea):
         ]
         colours = [layer for layer in scene.layers if isinstance(layer, ColourLayer)]
         return rows + [(layer.title, value_of(layer, volume, index)) for layer in colours]
+
+
+def sentence(text: str) -> str:
+    """With a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def notes_of(volume: Volume) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from collections import Counter
+
+from PySide6.QtCore import QObject, Qt, Signal
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.jobs import JobRunner
@@ -56,9 +58,13 @@ class Fusion(QObject):
         chosen = box.currentData()
         box.clear()
         box.addItem("Nothing", "")
-        for item in self._session.items.values():
-            if isinstance(item.sample, VolumeSample) and base is not None and item.key != base.key:
-                box.addItem(item.name, item.key)
+        items = [item for item in self._session.items.values() if isinstance(item.sample, VolumeSample)]
+        names = Counter(item.name for item in items)
+        for item in items:
+            if base is not None and item.key != base.key:
+                several = names[item.name] > 1 and item.folder
+                box.addItem(f"{item.folder} · {item.name}" if several else item.name, item.key)
+                box.setItemData(box.count() - 1, item.key, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(0, box.findData(chosen)))
         box.setEnabled(box.count() > 1)
 

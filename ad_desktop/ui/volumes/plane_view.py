@@ -25,8 +25,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from ad_desktop.data.volumes.planes import Plane
+from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.data.volumes.windows import Window, to_codes
-from ad_desktop.ui.volumes.annotations import draw_bar, draw_cross, draw_letters, draw_title
+from ad_desktop.ui.volumes.annotations import ON_BLACK, ON_WHITE, draw_bar, draw_cross, draw_letters, draw_title
 from ad_desktop.ui.volumes.geometry import Eye
 from ad_desktop.ui.volumes.outline import outline
 from ad_desktop.ui.volumes.projector import Projector
@@ -59,6 +60,7 @@ class PlaneView(QWidget):
         self._projector = projector
         self._eye: Eye | None = None
         self._fitted = True
+        self._seen: Volume | None = None
         self._picture: QPixmap | None = None
         self._shown = (-1, 0.0)
         self._press: QPointF | None = None
@@ -235,7 +237,7 @@ class PlaneView(QWidget):
         scene, ratio = self._scene, self.devicePixelRatioF()
         pixmap = QPixmap((self.size().toSizeF() * ratio).toSize())
         pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(Qt.GlobalColor.black)
+        pixmap.fill(Qt.GlobalColor.white if scene.window.inverted else Qt.GlobalColor.black)
         painter = QPainter(pixmap)
         painter.setTransform(self._transform())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -298,9 +300,10 @@ class PlaneView(QWidget):
         text = f"{self.plane.title}  {scene.slice_of(self.plane) + 1} / {count}"
         if scene.slab_mm:
             text += f"  ·  MIP {scene.slab_mm:g} mm"
-        draw_title(painter, self.rect(), text)
-        draw_letters(painter, self.rect(), self.plane.letters(volume, scene.neurological), text)
-        draw_bar(painter, self.rect(), 1.0 if self._eye is None else self._eye.scale)
+        ink = ON_WHITE if scene.window.inverted else ON_BLACK
+        draw_title(painter, self.rect(), text, ink)
+        draw_letters(painter, self.rect(), self.plane.letters(volume, scene.neurological), text, ink)
+        draw_bar(painter, self.rect(), 1.0 if self._eye is None else self._eye.scale, ink)
 
     def _follow(self) -> None:
         if self._scene.volume is None or self._scene.slice_of(self.plane) != self._shown[0]:
@@ -310,11 +313,12 @@ class PlaneView(QWidget):
     def _repaint_all(self) -> None:
         self._picture = None
         scene = self._scene
-        if scene.volume is None:
+        if scene.volume is not self._seen:
+            # What was seen of another scan means nothing here.
+            self._seen = scene.volume
             self._eye = None
             self._fitted = True
-        elif self._eye is not None and self._eye.mirrored != self.plane.mirrored(scene.neurological):
-            eye = self._eye
+        if (eye := self._eye) is not None and eye.mirrored != self.plane.mirrored(scene.neurological):
             self._eye = Eye(eye.centre, eye.scale, self.plane.mirrored(scene.neurological), eye.upward)
         self.update()
 

@@ -17,7 +17,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.header import ViewerHeader
 from ad_desktop.ui.volumes.controls import VolumeControls
-from ad_desktop.ui.volumes.facts import describe_position, describe_value, value_of
+from ad_desktop.ui.volumes.facts import describe_position, describe_value, sentence, value_of
 from ad_desktop.ui.volumes.fusion import Fusion
 from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.opening import OpeningPage
@@ -121,7 +121,8 @@ class VolumeViewer(QWidget):
     def _fail(self, key: str, error: Exception) -> None:
         if self._item is not None and key == self._item.key:
             self._set_scan(None)
-            self.page.show_message(f"{self._item.name} cannot be shown.\n\n{describe_error(error)}", again=False)
+            why = sentence(describe_error(error))
+            self.page.show_message(f"{self._item.name} cannot be shown.\n\n{why}", again=False)
             self.inner.setCurrentWidget(self.page)
 
     def _stop(self, key: str) -> None:

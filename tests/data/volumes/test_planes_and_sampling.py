@@ -77,6 +77,12 @@ def test_presets_by_unit():
     assert first_preset(volume_of(np.zeros((2, 2, 2)), unit=HU)).window == Window(350, 50)
 
 
+def test_an_automatic_window_shows_a_mask_white_on_black():
+    mask = np.zeros((10, 10, 10), np.uint8)
+    mask[3:7, 3:7, 3:7] = 1
+    assert automatic_window(mask) == Window.between(0, 1)
+
+
 def test_an_automatic_window_leaves_the_background_out():
     array = np.zeros((40, 50, 60), np.float32)
     array[10:30, 10:40, 10:50] = np.random.default_rng(0).uniform(100, 200, (20, 30, 40))

@@ -442,7 +442,7 @@ def test_a_scan_that_cannot_be_read_says_why(world):
     good, bad = world.add("a", volume_of(image())), world.add("b", InputError("b", "it ends in the middle"))
     viewer = world.show(good)
     world.session.set_current(bad)
-    world.qtbot.waitUntil(lambda: "it ends in the middle" in viewer.page.text.text())
+    world.qtbot.waitUntil(lambda: "It ends in the middle" in viewer.page.text.text())
     assert viewer.scene.volume is None
     assert not viewer.page.button.isVisible()
     world.show(good)
@@ -466,3 +466,27 @@ def test_values_that_are_not_numbers_are_shown_black(world):
     for plane in Plane:
         world.view(plane).grab()
     assert viewer.scene.window.width > 0
+
+
+def test_another_scan_is_seen_whole_whatever_was_zoomed_into_before(world):
+    first = world.add("a.nii", volume_of(image()))
+    second = world.add("b.nii", volume_of(image(size=(40, 64, 30), spacing=(3.0, 3.0, 2.0))))
+    world.show(first)
+    view = world.view(Plane.AXIAL)
+    wheel(view, 5, CTRL)
+    assert not view.fitted
+    world.show(second)
+    assert view.fitted
+    view.grab()
+    middle = view.place_of((19.5, 31.5, 15.0))
+    assert abs(middle.x() - view.width() / 2) < 1
+    assert abs(middle.y() - view.height() / 2) < 1
+
+
+def test_scans_of_the_same_name_are_told_apart_on_top(world):
+    base = world.add("a.nii", volume_of(image()))
+    world.scans["image.nii"] = volume_of(image())
+    for folder in ("ct", "pet"):
+        world.session.add([Item.of(VolumeSample(Path(folder, "image.nii")), Label.TO_CHECK, folder)])
+    box = world.show(base).controls.fusion
+    assert [box.itemText(n) for n in range(box.count())] == ["Nothing", "ct · image.nii", "pet · image.nii"]

@@ -74,7 +74,7 @@ def run_update(chosen: argparse.Namespace) -> int:
 def run_predict(chosen: argparse.Namespace) -> int:
     """Score pictures: one line each, and files if asked for."""
     kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
-    kinds += ["dicom-seg"] if chosen.dicom_seg else []
+    for_series = ["dicom-seg"] if chosen.dicom_seg else []
     check_kinds(kinds)
     lines: list[Line] = []
     failed = done = 0
@@ -85,7 +85,7 @@ def run_predict(chosen: argparse.Namespace) -> int:
         if chosen.out:
             make_folder(chosen.out)
             found.samples = without_exports(found.samples, chosen.out, task)
-            exporter = Exporter(model, found.samples, chosen.out, kinds)
+            exporter = Exporter(model, found.samples, chosen.out, kinds, for_series=for_series)
         for line in prediction_lines(model, chosen.paths, found, exporter, task):
             failed, done = failed + (line.error is not None), done + 1
             if chosen.json:

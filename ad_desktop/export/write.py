@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from ad_desktop.data.atomic import atomic_path, write_error
-from ad_desktop.errors import UserError
+from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.record import ExportRecord, ResultRow
 from ad_desktop.export.registry import sample_exporters, table_exporters, volume_exporters
 from ad_desktop.export.volume_record import VolumeRecord
@@ -36,16 +36,26 @@ def export_sample(record: ExportRecord, folder: Path, kinds: Collection[str]) ->
 
 
 def export_volume(record: VolumeRecord, folder: Path, kinds: Collection[str]) -> list[Path]:
-    """Write the chosen ``kinds`` of files of one scan into ``folder``, its own; errors as in ``export_sample``."""
+    """Write the chosen ``kinds`` of files of one scan into ``folder``, its own; errors as in ``export_sample``.
+
+    A kind that the scan cannot have is an ``InputError`` once the others are written.
+    """
     _check(kinds)
     written = []
+    problem: InputError | None = None
     for exporter in volume_exporters().values():
         if exporter.kind in kinds:
             make_folder(folder)
             target = folder / exporter.file_name
-            with atomic_path(target) as temporary:
-                exporter.write(record, temporary)
+            try:
+                with atomic_path(target) as temporary:
+                    exporter.write(record, temporary)
+            except InputError as error:
+                problem = problem or error
+                continue
             written.append(target)
+    if problem is not None:
+        raise problem
     return written
 
 

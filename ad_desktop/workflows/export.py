@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ad_desktop.data.images import load
 from ad_desktop.data.intensity import to_display, value_range_of
-from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.data.samples import Failure, Sample, VolumeSample
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.names import export_names
@@ -43,10 +43,18 @@ def without_exports(samples: Sequence[Sample], folder: Path, task: Task) -> list
 
     They turn up where results are written below the pictures themselves.
     """
-    own = [os.path.abspath(folder / exporter.folder) + os.sep for exporter in sample_exporters().values()]  # noqa: PTH100
-    kept = [sample for sample in samples if not os.path.abspath(sample.path).startswith(tuple(own))]  # noqa: PTH100
+    root = os.path.abspath(folder) + os.sep  # noqa: PTH100 - resolve() would follow links
+    own = tuple(os.path.join(root, exporter.folder) + os.sep for exporter in sample_exporters().values())  # noqa: PTH118
+    names = {exporter.file_name for exporter in volume_exporters().values()}
+
+    def is_result(sample: Sample) -> bool:
+        path = os.path.abspath(sample.path)  # noqa: PTH100
+        # A scan's results lie in a folder of the scan's own name, at any depth.
+        return path.startswith(own) or (path.startswith(root) and sample.path.name in names)
+
+    kept = [sample for sample in samples if not is_result(sample)]
     if len(kept) < len(samples):
-        task.note(f"{len(samples) - len(kept)} pictures in {folder} were passed over: they are earlier results.")
+        task.note(f"{len(samples) - len(kept)} files in {folder} were passed over: they are earlier results.")
     return kept
 
 
@@ -62,7 +70,8 @@ class Exporter:
     """Writes results one by one, so that a long run keeps nothing but its table rows.
 
     ``samples`` are all that will be exported (their names have to be told apart), ``kinds`` the files
-    wanted. ``UserError`` where the folder cannot be written.
+    wanted; those of ``for_series`` are passed over for scans that are no DICOM series. ``UserError`` where the
+    folder cannot be written.
     """
 
     def __init__(
@@ -73,9 +82,10 @@ class Exporter:
         kinds: Collection[str],
         style: OverlayStyle | None = None,
         labels: Mapping[str, str] | None = None,
+        for_series: Collection[str] = (),
     ) -> None:
         self.outcome = ExportOutcome()
-        self._model, self._folder, self._kinds = model, folder, kinds
+        self._model, self._folder, self._kinds, self._for_series = model, folder, kinds, for_series
         self._style = replace(style or OverlayStyle(), map_range=model.map_range)
         self._labels = labels or {}
         unique = list({sample.key: sample for sample in samples}.values())
@@ -125,7 +135,9 @@ class Exporter:
         """Write a scan's own folder, and keep its row."""
         name = self._names[result.sample.key]
         record = scan_record(self._model, result, prediction)
-        self.outcome.files += export_volume(record, self._folder / name, self._kinds)
+        series = isinstance(result.sample, VolumeSample) and bool(result.sample.series)
+        kinds = [*self._kinds, *self._for_series] if series else self._kinds
+        self.outcome.files += export_volume(record, self._folder / name, kinds)
         return scan_row(record, name, self._labels.get(result.sample.key, ""))
 
     def _pixels(self, sample: Sample) -> NDArray[Any]:

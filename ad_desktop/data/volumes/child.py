@@ -110,9 +110,12 @@ def _read_frames(request: dict[str, Any], send: Callable[..., None]) -> None:
     from ad_desktop.data.volumes.dicom.pixels import read_stack
 
     slots = [None if told is None else Frame.from_json(told) for told in request["frames"]]
+    said: dict[str, list[str]] = {}
     array = read_stack(
-        slots, request["factor"], lambda done, total: send({"is": "progress", "done": done, "total": total})
+        slots, request["factor"], lambda done, total: send({"is": "progress", "done": done, "total": total}), said
     )
+    if said:
+        send({"is": "said", "texts": said})
     _send_array(array, send)
 
 
@@ -122,7 +125,7 @@ def _digest(request: dict[str, Any], send: Callable[..., None]) -> None:
     from ad_desktop.data.volumes.dicom.pixels import read_stack
 
     for told_frame in request["frames"]:
-        array = read_stack([Frame.from_json(told_frame)], 1.0, lambda done, total: None)
+        array = read_stack([Frame.from_json(told_frame)], 1.0, lambda done, total: None, {})
         send({"is": "digest", "sha256": hashlib.sha256(array.tobytes()).hexdigest()})
 
 

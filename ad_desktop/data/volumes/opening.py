@@ -14,7 +14,7 @@ import numpy as np
 from ad_desktop.data.samples import Failure, VolumeSample
 from ad_desktop.data.volumes.candidates import may_hold_scan, scan_files
 from ad_desktop.data.volumes.dicom.frames import Frame
-from ad_desktop.data.volumes.dicom.grouping import Stack, stacks
+from ad_desktop.data.volumes.dicom.grouping import Stack, names, stacks
 from ad_desktop.data.volumes.dicom.headers import looks_like_dicom
 from ad_desktop.data.volumes.dicom.suv import pet_scale
 from ad_desktop.data.volumes.index import Headers, headers
@@ -264,7 +264,7 @@ def _read_stack(stack: Stack, sample: VolumeSample, task: Task | None) -> Volume
         "do": "frames", "factor": factor,
         "frames": [None if frame is None else {**asdict(frame), "pet": {}, "times": {}} for frame in stack.slots],
     }  # fmt: skip
-    array = _ask_for_array(request, sample.path, task, needed, first.rows * first.columns * 8)
+    array = _ask_for_array(request, sample.path, task, needed, first.rows * first.columns * 8, warnings)
     return _volume(array, stack.affine, sample, unit, first.modality, tuple(warnings), facts, first.frame_of_reference)
 
 
@@ -280,10 +280,11 @@ def _load_file(sample: VolumeSample, task: Task | None) -> Volume:
     size = math.prod(header.shape) * max(header.voxel_bytes, 4)
     needed = 4 * size
     require_memory(sample.path, needed)
+    warnings = list(header.warnings)
     request = {"do": "file", "path": str(sample.path), "part": sample.part or 0}
-    array = _ask_for_array(request, sample.path, task, needed, size * header.parts)
+    array = _ask_for_array(request, sample.path, task, needed, size * header.parts, warnings)
     return _volume(
-        array, np.array(header.affine).reshape(4, 4), sample, header.unit, header.modality, header.warnings, {}, ""
+        array, np.array(header.affine).reshape(4, 4), sample, header.unit, header.modality, tuple(warnings), {}, ""
     )
 
 
@@ -299,14 +300,18 @@ def _volume(
     return Volume(array, affine, unit, modality, sample, frame_of_reference, tuple(more), facts)
 
 
-def _ask_for_array(request: Message, path: Path, task: Task | None, memory: int, step_bytes: int) -> Array:
-    """What the reading process makes of a request; ``InputError`` whatever goes wrong with it."""
+def _ask_for_array(
+    request: Message, path: Path, task: Task | None, memory: int, step_bytes: int, warnings: list[str]
+) -> Array:
+    """What the reading process makes of a request; ``InputError`` whatever goes wrong, ``warnings`` what it said."""
     array: Array | None = None
     try:
         patience = PATIENCE_SECONDS + step_bytes / _SLOWEST_BYTES
         for message in reading_pool().ask(request, task, patience, memory + (1 << 30)):
             if message["is"] == "progress" and task is not None:
                 task.report(f"Reading {path.name}", message["done"], message["total"])
+            elif message["is"] == "said":
+                warnings += [f"{names(paths)}: the decoder says: {text}" for text, paths in message["texts"].items()]
             elif message["is"] == "array":
                 array = message["array"]
             elif message["is"] == "error":

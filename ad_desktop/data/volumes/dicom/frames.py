@@ -14,7 +14,7 @@ class Frame:
 
     ``index`` is the 0-based frame of a multi-frame file. ``spacing`` is (between rows, between columns) in mm;
     ``position`` and ``orientation`` are DICOM's, LPS. ``times`` holds what may tell images at one place apart, by
-    name. ``pet`` holds what SUV needs, as texts and numbers.
+    name. ``pet`` holds what SUV needs, as texts and numbers. ``doubt`` says what of the header was not believed.
     """
 
     path: str
@@ -42,6 +42,7 @@ class Frame:
     thickness: float | None = None
     distance: float | None = None
     padding: float | None = None
+    doubt: str = ""
     times: dict[str, Any] = field(default_factory=dict, hash=False)
     pet: dict[str, Any] = field(default_factory=dict, hash=False)
 

@@ -54,7 +54,18 @@ def stacks(frames: Sequence[Frame], same_pixels: Callable[[Frame, Frame], bool])
                 refused.append(reason)
             found += [Stack(run.slots, run.affine, [*notes, *run.warnings]) for run in runs]
     found.sort(key=_when)
+    for stack in found:
+        stack.warnings += _doubts(stack.frames)
     return found, refused
+
+
+def _doubts(frames: Sequence[Frame]) -> list[str]:
+    """What was not believed of the headers, with the files."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for frame in frames:
+        if frame.doubt:
+            told[frame.doubt].append(frame.path)
+    return [f"{names(paths)}: {doubt}; the values may be wrong" for doubt, paths in told.items()]
 
 
 def _when(stack: Stack) -> tuple[int, int, str]:

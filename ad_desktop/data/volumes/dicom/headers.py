@@ -116,7 +116,8 @@ def _own(data: Any, places: list[Any], stacked: int | None) -> dict[str, Any]:
 
     position = _numbers(find("PlanePositionSequence", "ImagePositionPatient"), 3)
     spacing = _numbers(find("PixelMeasuresSequence", "PixelSpacing"), 2) or _numbers(data.get("ImagerPixelSpacing"), 2)
-    slope = _number(find("PixelValueTransformationSequence", "RescaleSlope"))
+    scale = {name: find("PixelValueTransformationSequence", name) for name in ("RescaleSlope", "RescaleIntercept")}
+    slope, intercept = (_number(value) for value in scale.values())
     times = {name: _plain(data.get(name)) for name in _TIMES if data.get(name) not in (None, "")}
     for sequence, name in (
         ("FrameContentSequence", "TemporalPositionIndex"), ("MRDiffusionSequence", "DiffusionBValue"),
@@ -133,13 +134,24 @@ def _own(data: Any, places: list[Any], stacked: int | None) -> dict[str, Any]:
         "orientation": _numbers(find("PlaneOrientationSequence", "ImageOrientationPatient"), 6),
         "spacing": spacing if spacing is not None and min(spacing) > 0 else None,
         "slope": slope or 1.0,
-        "intercept": _number(find("PixelValueTransformationSequence", "RescaleIntercept")) or 0.0,
+        "intercept": intercept or 0.0,
+        "doubt": _doubt(slope, intercept, scale),
         "thickness": _number(find("PixelMeasuresSequence", "SliceThickness")),
         "distance": _number(find("PixelMeasuresSequence", "SpacingBetweenSlices")),
         "image_type": tuple(str(word) for word in kind) if kind is not None and not isinstance(kind, str) else (),
         "instance": _integer(data, "InstanceNumber") if stacked is None else stacked,
         "times": times,
     }
+
+
+def _doubt(slope: float | None, intercept: float | None, told: dict[str, Any]) -> str:
+    """A slope or an intercept that cannot be meant."""
+    words = []
+    if slope == 0 or (slope is None and told["RescaleSlope"] not in (None, "")):
+        words.append(f"its slope (0028,1053) is {told['RescaleSlope']}, 1 is used")
+    if intercept is None and told["RescaleIntercept"] not in (None, ""):
+        words.append(f"its intercept (0028,1052) is {told['RescaleIntercept']}, 0 is used")
+    return " and ".join(words)
 
 
 def _pet(data: Any) -> dict[str, Any]:

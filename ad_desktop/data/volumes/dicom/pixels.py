@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from ad_desktop.data.volumes.readers.base import Array
 from ad_desktop.errors import InputError
 
 
-def read_stack(slots: Sequence[Frame | None], factor: float, progress: Callable[[int, int], None]) -> Array:
+def read_stack(
+    slots: Sequence[Frame | None], factor: float, progress: Callable[[int, int], None], said: dict[str, list[str]]
+) -> Array:
     """The images (z, y, x), each by its own slope and intercept, times ``factor``; ``InputError`` names the file.
 
-    int16 where the values are exact in it, else float32. Slots without an image hold the smallest value.
+    ``said`` gets what decoders warn of, with the paths. The array is int16 where the values are exact in it, else
+    float32. Slots without an image hold the smallest value.
     """
     first = next(frame for frame in slots if frame is not None)
     exact = factor == 1.0
@@ -28,12 +32,17 @@ def read_stack(slots: Sequence[Frame | None], factor: float, progress: Callable[
         if frame is None:
             continue
         try:
-            stored = opened.pixels(frame)
+            opened.open(frame)  # the headers' oddities are not for the user: only the pixels' are caught
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                stored = opened.pixels(frame)
         except (InputError, UnreadableError, OSError, MemoryError):
             raise
         except Exception as error:
             detail = str(error).strip().split("\n")[0][:160] or type(error).__name__
             raise InputError(frame.path, f"its pixels are damaged or incomplete: copy it again ({detail})") from error
+        for warning in caught:
+            said.setdefault(" ".join(str(warning.message).split())[:200], []).append(frame.path)
         if stored.shape != (frame.rows, frame.columns):
             raise InputError(frame.path, f"its pixels have the shape {stored.shape}, and its header says otherwise")
         values = _values(stored, frame, exact)
@@ -62,13 +71,16 @@ class _Opened:
         self._path = ""
         self._data: Any = None
 
+    def open(self, frame: Frame) -> None:
+        """Read the file of an image, unless it is the last one."""
+        if frame.path != self._path:
+            self._data = _dataset(Path(frame.path))
+            self._path = frame.path
+
     def pixels(self, frame: Frame) -> Array:
         """The stored numbers (rows, columns) of one image, without the bits that do not belong to them."""
         from pydicom.pixels import pixel_array
 
-        if frame.path != self._path:
-            self._data = _dataset(Path(frame.path))
-            self._path = frame.path
         data = self._data
         stored = np.asarray(pixel_array(data, index=frame.index or 0, raw=True))
         unused = int(data.BitsAllocated) - int(data.get("BitsStored") or data.BitsAllocated)

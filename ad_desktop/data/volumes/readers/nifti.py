@@ -40,6 +40,8 @@ class NiftiReader(VolumeReader):
         affine, warnings = _affine(header, kind)
         if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
             raise UnreadableError("its affine is not finite or flattens the volume: the place of voxels is unknown")
+        if kind == "NIfTI" and math.isinf(float(header["scl_slope"])):
+            warnings.append(f"its slope is {float(header['scl_slope'])}, and is left out: the values may be wrong")
         title = bytes(np.asarray(header["descrip"]).tobytes()).split(b"\0")[0].decode("latin-1").strip()
         return VolumeHeader(
             shape, tuple(affine.ravel().tolist()), dtype.itemsize, parts,

@@ -26,7 +26,8 @@ from ad_desktop.data.volumes.worker import PATIENCE_SECONDS, Message, ReaderDied
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
-UNITS = (HU, SUV, "none")
+NO_UNIT = "none"
+UNITS = (HU, SUV, NO_UNIT)
 """What a user can say of a scan that does not name its unit."""
 _SLOWEST_BYTES = 5e6
 """Bytes a second that every reader manages."""
@@ -93,7 +94,7 @@ def load_volume(sample: VolumeSample, task: Task | None = None, unit: str | None
     else:
         volume = _load_file(sample, task)
     if unit is not None and volume.unit == UNKNOWN_UNIT:
-        volume = volume.with_array(volume.array, UNKNOWN_UNIT if unit == "none" else unit)
+        volume = volume.with_array(volume.array, UNKNOWN_UNIT if unit == NO_UNIT else unit)
     return volume
 
 

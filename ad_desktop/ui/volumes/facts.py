@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from ad_desktop.data.volumes.planes import is_oblique, obliquity
@@ -18,18 +18,24 @@ _MODALITIES = {"CT": "CT", "PT": "PET", "MR": "MR"}
 
 
 class Facts(QScrollArea):
-    """Lines of name and value; follows the scene."""
+    """Lines of name and value; follows the scene. ``unit_asked`` comes when the user wants to tell another unit."""
+
+    unit_asked = Signal()
 
     def __init__(self, scene: Scene, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene = scene
         self._theme = theme
         self._under: Index | None = None
+        self._told = False
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.RichText)
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        )
+        self.text.linkActivated.connect(lambda _: self.unit_asked.emit())
         self.text.setContentsMargins(14, 10, 14, 10)
         self.setWidget(self.text)
         self.setWidgetResizable(True)
@@ -45,6 +51,11 @@ class Facts(QScrollArea):
     def set_under(self, index: Index | None) -> None:
         """Show the values of a voxel (x first), or of the crosshair's."""
         self._under = index
+        self._show()
+
+    def set_told(self, told: bool) -> None:
+        """Whether the unit was told by the user, who may change it."""
+        self._told = told
         self._show()
 
     def _show(self) -> None:
@@ -63,9 +74,15 @@ class Facts(QScrollArea):
             for note in notes_of(volume)
         )
         self.text.setText(
-            f"<table cellspacing='0'>{rows}</table>{notes}"
+            f"<table cellspacing='0'>{rows}</table>{notes}{self._change_link()}"
             f"<p style='color:{dim}; margin:8px 0 0 0'>Research use only</p>"
         )
+
+    def _change_link(self) -> str:
+        if not self._told:
+            return ""
+        accent = self._theme.colours.accent
+        return f"<p style='margin:8px 0 0 0'><a href='unit' style='color:{accent}'>Tell another unit…</a></p>"
 
     def _moving(self, volume: Volume) -> list[tuple[str, str]]:
         scene = self._scene

@@ -13,6 +13,7 @@ from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.overlays import shares_space
 from ad_desktop.ui.volumes.question import FrameQuestion
 from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+from ad_desktop.ui.volumes.units import FolderUnits
 
 
 class Fusion(QObject):
@@ -28,12 +29,14 @@ class Fusion(QObject):
         load: Load,
         controls: VolumeControls,
         question: FrameQuestion,
+        units: FolderUnits,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
         self._controls = controls
         self._question = question
+        self._units = units
         self._base: OpenScan | None = None
         self._asked: OpenScan | None = None
         self.scan: OpenScan | None = None
@@ -52,6 +55,13 @@ class Fusion(QObject):
         self._base = scan
         self._reset()
         self._offer()
+
+    def relabel(self, base: OpenScan) -> None:
+        """The scan below has another unit, and so perhaps the one on top."""
+        self._base = base
+        if self.scan is not None:
+            self.scan = self._units.apply(self.scan)
+            self.changed.emit()
 
     def _offer(self) -> None:
         box, base = self._controls.fusion, self._base
@@ -79,7 +89,7 @@ class Fusion(QObject):
     def _take(self, scan: OpenScan) -> None:
         if self._base is None or scan.key != self._controls.fusion.currentData():
             return
-        self._asked = scan
+        self._asked = self._units.apply(scan)
         if shares_space(self._base.volume, scan.volume):
             self._accept()
         else:

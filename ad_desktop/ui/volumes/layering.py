@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.data.samples import VolumeSample
@@ -68,6 +70,15 @@ class Layering(QObject):
         self._controls.truth.setEnabled(item is not None and item.mask is not None)
         self._follow_results()
         self._read_mask()
+        self._soon.start()
+
+    def relabel(self, scan: OpenScan) -> None:
+        """The scan shown has another unit."""
+        self._scan = scan
+        self._fusion.relabel(scan)
+        if self.map is not None:
+            self.map = replace(self.map, scan=scan.volume)
+            self.map_changed.emit()
         self._soon.start()
 
     def _follow_results(self) -> None:

@@ -25,7 +25,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from ad_desktop.data.volumes.planes import Plane
-from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.data.volumes.windows import Window, to_codes
 from ad_desktop.ui.volumes.annotations import ON_BLACK, ON_WHITE, draw_bar, draw_cross, draw_letters, draw_title
 from ad_desktop.ui.volumes.geometry import Eye
@@ -60,7 +59,6 @@ class PlaneView(QWidget):
         self._projector = projector
         self._eye: Eye | None = None
         self._fitted = True
-        self._seen: Volume | None = None
         self._picture: QPixmap | None = None
         self._shown = (-1, 0.0)
         self._press: QPointF | None = None
@@ -71,6 +69,7 @@ class PlaneView(QWidget):
         self.setMouseTracking(True)
         self.setMinimumSize(90, 80)
         self.setAccessibleName(f"{plane.title} plane")
+        scene.replaced.connect(self._forget)
         scene.changed.connect(self._repaint_all)
         scene.moved.connect(self._follow)
         projector.ready.connect(lambda done: self._repaint_all() if done is plane else None)
@@ -310,14 +309,14 @@ class PlaneView(QWidget):
             self._picture = None
         self.update()
 
+    def _forget(self) -> None:
+        # What was seen of another scan means nothing here.
+        self._eye = None
+        self._fitted = True
+
     def _repaint_all(self) -> None:
         self._picture = None
         scene = self._scene
-        if scene.volume is not self._seen:
-            # What was seen of another scan means nothing here.
-            self._seen = scene.volume
-            self._eye = None
-            self._fitted = True
         if (eye := self._eye) is not None and eye.mirrored != self.plane.mirrored(scene.neurological):
             self._eye = Eye(eye.centre, eye.scale, self.plane.mirrored(scene.neurological), eye.upward)
         self.update()

@@ -48,9 +48,11 @@ Layer = ColourLayer | LineLayer
 class Scene(QObject):
     """State of the planes, changed on the main thread only.
 
-    ``changed`` comes when everything has to be painted anew, ``moved`` when the place looked at is another.
+    ``changed`` comes when everything has to be painted anew, ``moved`` when the place looked at is another,
+    ``replaced`` before both when it is another volume.
     """
 
+    replaced = Signal()
     changed = Signal()
     moved = Signal()
 
@@ -80,8 +82,15 @@ class Scene(QObject):
         if volume is not None:
             z, y, x = volume.shape
             self.cross = (x // 2, y // 2, z // 2)
+        self.replaced.emit()
         self.changed.emit()
         self.moved.emit()
+
+    def relabel(self, volume: Volume, window: Window) -> None:
+        """Take the same voxels with another unit; place and layers stay."""
+        self.volume = volume
+        self.window = window
+        self.changed.emit()
 
     def set_window(self, window: Window) -> None:
         """Show other values from black to white."""

@@ -6,12 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.opening import suggest_unit
 from ad_desktop.data.volumes.reorient import Reorientation
-from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.data.volumes.windows import Window, automatic_window
+from ad_desktop.data.volumes.volume import UNKNOWN_UNIT, Volume
+from ad_desktop.data.volumes.windows import Window, automatic_window, sample_values
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.task import Task
 
@@ -27,12 +29,15 @@ class OpenScan:
     """A scan ready to be looked at.
 
     ``volume`` is on patient axes, ``turn`` how it got there from the file's; ``automatic`` is its own window.
+    ``unit_open``: its file does not say what its values are, and it is no mask; ``suggested`` is what they look like.
     """
 
     key: str
     volume: Volume
     turn: Reorientation
     automatic: Window
+    unit_open: bool = False
+    suggested: str = UNKNOWN_UNIT
 
 
 class ScanSource(QObject):
@@ -107,4 +112,10 @@ def open_scan(sample: VolumeSample, load: Load, task: Task) -> OpenScan:
     volume = load(sample, task)
     task.check()
     turn = Reorientation.to_patient(volume.affine)
-    return OpenScan(sample.key, turn.turn(volume), turn, automatic_window(volume.array))
+    unit_open = not volume.unit and not volume.modality and not _is_mask(volume)
+    suggested = suggest_unit(volume) if unit_open else volume.unit
+    return OpenScan(sample.key, turn.turn(volume), turn, automatic_window(volume.array), unit_open, suggested)
+
+
+def _is_mask(volume: Volume) -> bool:
+    return len(np.unique(sample_values(volume.array))) <= 2

@@ -27,6 +27,8 @@ from ad_desktop.ui.volumes.question import FrameQuestion
 from ad_desktop.ui.volumes.regions import VolumeRegionsPanel
 from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
 from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+from ad_desktop.ui.volumes.unit_question import UnitQuestion
+from ad_desktop.ui.volumes.units import FolderUnits
 from ad_desktop.ui.volumes.windowing import Windowing
 
 
@@ -57,9 +59,12 @@ class VolumeViewer(QWidget):
         self.header = ViewerHeader(session, theme, arrows)
         self.quad = Quad(self.scene, self.projector, theme)
         self.question = FrameQuestion(icons, theme)
+        self.unit_question = UnitQuestion(icons, theme)
+        self.units = FolderUnits(settings, self)
+        self._scan: OpenScan | None = None
         self.page = OpeningPage()
         self.windowing = Windowing(self.scene, self.controls, settings, self)
-        self.fusion = Fusion(session, runner, load, self.controls, self.question, self)
+        self.fusion = Fusion(session, runner, load, self.controls, self.question, self.units, self)
         self.layering = Layering(session, runner, load, self.scene, self.controls, self.fusion, theme, problems, self)
         self.regions = VolumeRegionsPanel(session, runner, self.layering)
         self.inner = QStackedWidget()
@@ -68,7 +73,7 @@ class VolumeViewer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, self.question, self.inner, self.regions, self.controls):
+        for part in (self.header, self.unit_question, self.question, self.inner, self.regions, self.controls):
             column.addWidget(part, int(part is self.inner))
         self.addActions(self.controls.actions_of_view())
         self.controls.set_active(False)
@@ -86,6 +91,9 @@ class VolumeViewer(QWidget):
         self.page.again.connect(lambda: self._show_current(self._session.current))
         self.fusion.failed.connect(lambda _, error: problems.error("Scan on top", error))
         controls.changed.connect(self._follow_look)
+        self.unit_question.told.connect(self._tell_unit)
+        self.units.changed.connect(self._relabel)
+        self.quad.facts.unit_asked.connect(self._ask_unit)
         self.regions.jumped.connect(self._jump)
         controls.fit.triggered.connect(self.quad.fit)
         controls.maximise.triggered.connect(self._maximise)
@@ -107,10 +115,34 @@ class VolumeViewer(QWidget):
 
     def _take(self, scan: OpenScan) -> None:
         if self._item is not None and scan.key == self._item.key:
-            self._set_scan(scan)
+            self._set_scan(self.units.apply(scan))
             self.inner.setCurrentWidget(self.quad)
+            if self.units.asks(scan):
+                self._ask_unit()
+
+    def _ask_unit(self) -> None:
+        if self._scan is not None and self._item is not None:
+            self.unit_question.ask(self._item.name, self._scan.suggested, self.units.of(self._scan))
+
+    def _tell_unit(self, unit: str) -> None:
+        if self._scan is not None:
+            self.units.tell(self._scan, unit)
+
+    def _relabel(self) -> None:
+        if self._scan is None:
+            return
+        self._scan = scan = self.units.apply(self._scan)
+        self.scene.relabel(scan.volume, self.windowing.first_window(scan))
+        self.layering.relabel(scan)
+        self._show_told(scan)
+
+    def _show_told(self, scan: OpenScan | None) -> None:
+        self.quad.facts.set_told(scan is not None and scan.unit_open and not self.units.asks(scan))
 
     def _set_scan(self, scan: OpenScan | None) -> None:
+        self._scan = scan
+        self.unit_question.hide()
+        self._show_told(scan)
         self.projector.forget()
         if scan is None:
             self.scene.set_volume(None, self.scene.window)

@@ -14,24 +14,31 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="tiny-clip-")
 
 
 def tiny_clip(seed: int = 0, layers: int = 4, width: int = 64, text_width: int = 64) -> dict[str, torch.Tensor]:
-    """The tensors of a CLIP with patches of 8 pixels, drawn anew; half precision as OpenAI's."""
+    """The tensors of a CLIP with patches of 4 pixels, drawn anew; half precision as OpenAI's."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = open_clip.CLIP(
             32,
-            open_clip.CLIPVisionCfg(layers=layers, width=width, head_width=32, patch_size=8, image_size=32),
+            open_clip.CLIPVisionCfg(layers=layers, width=width, head_width=32, patch_size=4, image_size=32),
             open_clip.CLIPTextCfg(width=text_width, heads=1, layers=3),
             quick_gelu=True,
         )
-        # Every text alike, so that only the memory tells pictures apart; and patches that stay themselves.
-        model.token_embedding.weight.data.zero_()
-        model.positional_embedding.data[:] = model.positional_embedding.data[:1].clone()
+        # Untrained attention blurs patches, and untrained positions drown them: both are held down, so that the
+        # memory of normal patches has something to find.
+        model.visual.positional_embedding.data[:] = 0.3 * torch.randn(width)
+        for block in model.visual.transformer.resblocks:
+            block.attn.out_proj.weight.data *= 0.1
     return {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
 
 
 @cache
 def tiny_weights() -> Path:
-    """A file with such a CLIP, which lasts as long as the tests."""
-    path = Path(_FOLDER.name) / "tiny.safetensors"
-    save_file(tiny_clip(), path)
+    """A file with such a CLIP, to which all texts are alike, so that only a memory tells pictures apart.
+
+    It lasts as long as the tests.
+    """
+    path, tensors = Path(_FOLDER.name) / "tiny.safetensors", tiny_clip()
+    tensors["token_embedding.weight"].zero_()
+    tensors["positional_embedding"][:] = tensors["positional_embedding"][:1].clone()
+    save_file(tensors, path)
     return path

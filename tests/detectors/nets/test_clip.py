@@ -156,7 +156,7 @@ def test_files_of_every_kind_give_the_same_tensors(tmp_path: Path) -> None:
         assert found.keys() == expected.keys(), name
         assert all(torch.equal(found[key], expected[key]) for key in expected)
         shape = shapes.shape_of(found, tmp_path / name)
-        assert (shape.layers, shape.patch, shape.side, shape.text_layers, shape.quick_gelu) == (2, 8, 32, 3, True)
+        assert (shape.layers, shape.patch, shape.side, shape.text_layers, shape.quick_gelu) == (2, 4, 32, 3, True)
 
 
 class Evil:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,20 @@ def published(prompts: Prompts) -> Tensors:
 
 def tokenize(texts: Sequence[str], shape: ClipShape) -> torch.Tensor:
     """Ids N×context of texts in CLIP's own vocabulary."""
-    import open_clip
-
-    tokenizer = open_clip.SimpleTokenizer(context_length=shape.context)
+    tokenizer = _tokenizer()
     if shape.vocabulary < tokenizer.vocab_size:
         raise WeightsError(
             f"This CLIP knows {shape.vocabulary} words and not CLIP's {tokenizer.vocab_size}, so no text can be given."
         )
     return tokenizer(list(texts), context_length=shape.context)  # type: ignore[no-any-return]
+
+
+@cache
+def _tokenizer() -> Any:
+    import open_clip
+
+    # Unpacking its vocabulary takes a quarter of a second.
+    return open_clip.SimpleTokenizer()
 
 
 def text_vectors(model: Any, prompts: Prompts, shape: ClipShape, *, half: bool = True) -> torch.Tensor:

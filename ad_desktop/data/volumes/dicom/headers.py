@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,15 @@ def looks_like_dicom(path: Path) -> bool:
 def read_frames(path: Path) -> list[Frame]:
     """The images that a file holds; none if it is DICOM without images that make a scan. ``UnreadableError``."""
     import pydicom
+    from pydicom import config
     from pydicom.errors import InvalidDicomError
 
-    tags = [*_PLAIN, *_TIMES, *_PET, *_PHILIPS.values(), _GE_SCAN_TIME]
+    config.settings.reading_validation_mode = config.IGNORE  # values are checked here
     try:
-        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=looks_like_dicom(path))
-        return list(_frames(data, path))
+        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_tags(), force=looks_like_dicom(path))
+        syntax = str(getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", _IMPLICIT))
+        # A plain dict is asked far faster than a data set, and most of the fifty elements are missing in most files.
+        return list(_frames({element.keyword or int(element.tag): element.value for element in data}, syntax, path))
     except (UnreadableError, OSError):
         raise
     except InvalidDicomError as error:
@@ -68,7 +72,15 @@ def read_frames(path: Path) -> list[Frame]:
         ) from error
 
 
-def _frames(data: Any, path: Path) -> Iterator[Frame]:
+@cache
+def _tags() -> list[Any]:
+    """What is read of a file."""
+    from pydicom.tag import Tag
+
+    return [Tag(tag) for tag in (*_PLAIN, *_TIMES, *_PET, *_PHILIPS.values(), _GE_SCAN_TIME)]
+
+
+def _frames(data: dict[Any, Any], syntax: str, path: Path) -> Iterator[Frame]:
     rows, columns = _integer(data, "Rows"), _integer(data, "Columns")
     modality = _text(data, "Modality")
     if modality in _NOT_SCANS or _text(data, "SOPClassUID") == "1.2.840.10008.1.3.10":
@@ -85,7 +97,7 @@ def _frames(data: Any, path: Path) -> Iterator[Frame]:
     multi = "NumberOfFrames" in data and (count > 1 or len(groups) > 0)
     each = max(1, _integer(data, "BitsAllocated", 16) // 8)
     samples = max(1, _integer(data, "SamplesPerPixel", 1))
-    _check_length(data, path, rows * columns * each * samples * count)
+    _check_length(syntax, path, rows * columns * each * samples * count)
     if multi and groups and len(groups) < count:
         raise UnreadableError(f"the DICOM file is damaged: it promises {count} frames and describes {len(groups)}")
     common: dict[str, Any] = {
@@ -104,7 +116,7 @@ def _frames(data: Any, path: Path) -> Iterator[Frame]:
         )
 
 
-def _own(data: Any, places: list[Any], stacked: int | None) -> dict[str, Any]:
+def _own(data: dict[Any, Any], places: list[Any], stacked: int | None) -> dict[str, Any]:
     """What differs between the frames of a file: from the frame's groups, the shared ones, or the file itself."""
 
     def find(sequence: str, name: str) -> Any:
@@ -154,7 +166,7 @@ def _doubt(slope: float | None, intercept: float | None, told: dict[str, Any]) -
     return " and ".join(words)
 
 
-def _pet(data: Any) -> dict[str, Any]:
+def _pet(data: dict[Any, Any]) -> dict[str, Any]:
     told = {name: _plain(data.get(name)) for name in _PET[:-1] if data.get(name) not in (None, "")}
     tracer = _first(data, "RadiopharmaceuticalInformationSequence")
     for name in (
@@ -165,9 +177,9 @@ def _pet(data: Any) -> dict[str, Any]:
             told[name] = _plain(tracer.get(name))
     for name, tag in _PHILIPS.items():
         if tag in data:
-            told[name] = _number(_unpacked(data[tag].value))
+            told[name] = _number(_unpacked(data[tag]))
     if _GE_SCAN_TIME in data:
-        told["ge_scan_time"] = str(_unpacked(data[_GE_SCAN_TIME].value))
+        told["ge_scan_time"] = str(_unpacked(data[_GE_SCAN_TIME]))
     return told
 
 
@@ -176,10 +188,8 @@ def _unpacked(value: Any) -> Any:
     return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else value
 
 
-def _check_length(data: Any, path: Path, promised: int) -> None:
+def _check_length(syntax: str, path: Path, promised: int) -> None:
     """Uncompressed pixels have to fit into the file."""
-    meta = getattr(data, "file_meta", None)
-    syntax = str(getattr(meta, "TransferSyntaxUID", _IMPLICIT))
     size = os.stat(path).st_size  # noqa: PTH116 - once for each of ten thousand files
     if syntax in _RAW and not syntax.endswith(".99") and promised > size:
         raise UnreadableError(

@@ -110,7 +110,8 @@ def run_evaluate(chosen: argparse.Namespace) -> int:
     if chosen.json:
         put_json(figures)
     else:
-        title = f"{figures['n_normal']} normal and {figures['n_anomalous']} anomalous pictures"
+        what = "pictures" if model.scans is None else "scans"
+        title = f"{figures['n_normal']} normal and {figures['n_anomalous']} anomalous {what}"
         put_table(("Metric", "Value"), table_rows(figures), title)
         rows = [
             (
@@ -122,7 +123,7 @@ def run_evaluate(chosen: argparse.Namespace) -> int:
             for defect, line in figures["per_defect"].items()
         ]
         if rows:
-            put_table(("Defect", "Pictures", "Found", "Image AUROC"), rows)
+            put_table(("Defect", what.capitalize(), "Found", "Image AUROC"), rows)
     say_failures(found.errors)
     return SOME_FAILED if found.errors else ALL_DONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from PIL import Image
 from ad_desktop.data.folders import natural_key, scan
 from ad_desktop.data.images import load
 from ad_desktop.data.readers import reader_by_name
-from ad_desktop.data.samples import Failure, Sample
+from ad_desktop.data.samples import Failure, Sample, VolumeSample
+from ad_desktop.data.volumes.candidates import DICOM_SUFFIXES
+from ad_desktop.data.volumes.readers import reader_by_name as volume_reader_by_name
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
@@ -28,7 +31,7 @@ _TRAIN, _TEST, _MASKS = "train", "test", "ground_truth"
 
 @dataclass(frozen=True)
 class TestItem:
-    """A picture whose truth is known: the type of its ``defect`` (None: good), and where it is, if drawn."""
+    """A picture or scan whose truth is known: the type of its ``defect`` (None: good), and where it is, if drawn."""
 
     __test__ = False  # not a test case for pytest
 
@@ -61,7 +64,8 @@ def find_mvtec(folder: Path, task: Task | None = None) -> MvtecDataset | None:
     """Recognise a data set; None if the folder is not laid out as one.
 
     Known are ``train/{good,ok,normal}``, ``test/{good,ok,normal,<defect>}`` and
-    ``ground_truth/<defect>/<name>_mask.png`` (or ``<name>.png``, any picture format), where train or
+    ``ground_truth/<defect>/<name>_mask.png`` (or ``<name>.png``, any picture format; for scans any volume format,
+    or an RTSTRUCT ``<name>.dcm``, where a DICOM series has the name of its folder), where train or
     test may be missing, and a folder of normal beside one of anomalous pictures (good and bad, ok and
     ng, normal and abnormal, …), which gives a test set only. Names count in any case.
     """
@@ -109,15 +113,34 @@ def _add_test_folder(dataset: MvtecDataset, folder: Path, masks: Path | None, ta
     by_stem = _masks_by_stem(masks) if masks is not None and defect is not None else {}
     found = scan([folder], task)
     dataset.failures += found.failures
+    sharing = Counter(sample.path for sample in found.samples)
     for sample in found.samples:
-        stem = sample.path.stem.casefold()
-        # A mask is one picture: it cannot say which page of a file it belongs to.
-        mask = by_stem.get(f"{stem}_mask", by_stem.get(stem)) if sample.page is None else None
-        dataset.test.append(TestItem(sample, defect, mask))
+        of_scan = isinstance(sample, VolumeSample)
+        stem = _stem(sample.path, of_scan)
+        mask = by_stem.get((of_scan, f"{stem}_mask"), by_stem.get((of_scan, stem)))
+        # A mask is of one picture or scan: it cannot say which page of a file, or series of a folder, it belongs to.
+        dataset.test.append(TestItem(sample, defect, mask if sharing[sample.path] == 1 else None))
 
 
-def _masks_by_stem(folder: Path) -> dict[str, Path]:
-    return {path.stem.casefold(): path for path in sorted(folder.iterdir()) if reader_by_name(path) is not None}
+def _masks_by_stem(folder: Path) -> dict[tuple[bool, str], Path]:
+    """The masks of scans (True) and of pictures, by stem."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if reader_by_name(path) is not None:
+            found[False, _stem(path, False)] = path
+        elif volume_reader_by_name(path) is not None or path.suffix.lower() in DICOM_SUFFIXES:
+            found[True, _stem(path, True)] = path
+    return found
+
+
+def _stem(path: Path, of_scan: bool) -> str:
+    """The case-folded name without its suffix; ``.nii.gz`` is one suffix, and a series' folder has none."""
+    if not of_scan:
+        return path.stem.casefold()
+    name, reader = path.name.casefold(), volume_reader_by_name(path)
+    if reader is None:
+        return path.stem.casefold() if path.suffix.lower() in DICOM_SUFFIXES else name
+    return name.removesuffix(max((suffix for suffix in reader.suffixes if name.endswith(suffix)), key=len))
 
 
 def _subfolders(folder: Path) -> dict[str, Path]:

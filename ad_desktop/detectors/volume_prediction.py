@@ -59,6 +59,16 @@ class VolumePrediction(Prediction):
         return np.unpackbits(self.examined_bits, count=count).reshape(self.shape).astype(bool)
 
     @property
+    def looked_at(self) -> NDArray[np.bool_]:
+        """Where the map says anything, (z, y, x): what was examined of the slices that were scored."""
+        seen = np.zeros(self.shape, bool)
+        stack = planes(seen, self.affine, self.axis)
+        _, rows, columns = stack.shape
+        stack[list(self.scored)] = self.frame.paste(np.ones((self.frame.pixels,) * 2, np.float32), rows, columns) > 0
+        mask = self.examined_voxels
+        return seen if mask is None else seen & mask
+
+    @property
     def anomaly_map(self) -> FloatArray:
         """The anomaly map on the scan's own voxels, float32 (z, y, x), made anew on each access; 0 where not examined.
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from ad_desktop.data.datasets import MvtecDataset, TestItem, find_mvtec, load_mask
 from ad_desktop.data.samples import Failure
+from ad_desktop.data.volumes.truth import load_truth
+from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.scoring.metrics import image_metrics
 from ad_desktop.scoring.pixel_metrics import PixelMetrics, PixelResult
 from ad_desktop.scoring.thresholds import achieved_rate
+from ad_desktop.scoring.voxel_metrics import VoxelMetrics, VoxelResult
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
 from ad_desktop.workflows.predict import predict
@@ -29,7 +32,8 @@ class Evaluation:
     ``fpr`` and ``tpr`` are shares of normal and anomalous pictures above the model's threshold, with
     95 % Clopper-Pearson intervals; ``per_defect`` holds count, detected share and image AUROC (against
     all normal ones) of each type. Pixel metrics cover what was examined
-    of the pictures that are normal or have a mask.
+    of the pictures that are normal or have a mask. For a model of scans ``voxels`` stand in their place
+    (None: the model is of pictures), with ``map_threshold``, the map's own.
     """
 
     threshold: float
@@ -37,6 +41,8 @@ class Evaluation:
     scores: list[float] = field(default_factory=list)
     defects: list[str | None] = field(default_factory=list)
     pixels: PixelResult | None = None
+    voxels: VoxelResult | None = None
+    map_threshold: float | None = None
     errors: list[Failure] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,6 +58,7 @@ class Evaluation:
             **self._rate("fpr", scores[~anomalous]), **self._rate("tpr", scores[anomalous]),
             "per_defect": self._per_defect(scores, anomalous),
             "n_normal": int((~anomalous).sum()), "n_anomalous": int(anomalous.sum()),
+            **(voxel_figures(self.voxels, self.map_threshold) if self.voxels else {}),
             "errors": [{"path": failure.path, "error": failure.reason} for failure in self.errors],
         }  # fmt: skip
 
@@ -88,17 +95,23 @@ def evaluate(model: FittedModel, folder: Path, task: Task) -> Evaluation:
 def evaluate_dataset(model: FittedModel, dataset: MvtecDataset, task: Task) -> Evaluation:
     """Score the test pictures of ``dataset``; ``UserError`` if none of them can be used."""
     found = Evaluation(model.threshold.value, model.fpr, errors=list(dataset.failures))
-    pixels = PixelMetrics(AUPRO_LIMIT)
-    results = predict(model, [item.sample for item in dataset.test], task)
+    pixels, voxels = PixelMetrics(AUPRO_LIMIT), VoxelMetrics(model.map_threshold)
+    samples = [item.sample for item in dataset.test]
+    results = predict(model, samples, task, keep_volumes=model.scans is not None)
     for item, result in zip(dataset.test, results, strict=True):
         try:
-            _add(found, pixels, item, result)
+            if isinstance(result.prediction, VolumePrediction):
+                _add_scan(found, voxels, item, result, result.prediction, task)
+            else:
+                _add(found, pixels, item, result)
         except InputError as error:
             found.errors.append(Failure(error.path, error.reason))
     if not found.scores:
         shown = found.errors[0] if found.errors else Failure(str(dataset.folder), "no picture")
         raise UserError(f"None of the test pictures could be used, such as {shown.path}: {shown.reason}")
-    if any(item.mask is not None for item in dataset.test):
+    if model.scans is not None:
+        found.voxels, found.map_threshold = voxels.result(), model.map_threshold
+    elif any(item.mask is not None for item in dataset.test):
         found.pixels = pixels.result()
     return found
 
@@ -115,6 +128,31 @@ def _add(found: Evaluation, pixels: PixelMetrics, item: TestItem, result: Result
         pixels.add(result.prediction.anomaly_map, np.zeros(result.prediction.size, bool), seen)
 
 
+def _add_scan(
+    found: Evaluation, voxels: VoxelMetrics, item: TestItem, result: Result, prediction: VolumePrediction, task: Task
+) -> None:
+    found.scores.append(prediction.anomaly_score)
+    found.defects.append(item.defect)
+    if result.volume is None or (item.mask is None and item.defect is not None):
+        return
+    truth = np.zeros(prediction.shape, bool) if item.mask is None else load_truth(item.mask, result.volume, task)
+    voxels.add(prediction.anomaly_map, truth, prediction.looked_at)
+
+
+def voxel_figures(voxels: VoxelResult, map_threshold: float | None) -> dict[str, Any]:
+    """The figures of scans beyond those of pictures, JSON-able."""
+    found, lesions = voxels.lesions_found, voxels.lesions
+    rate = achieved_rate(found, lesions) if found is not None and lesions else None
+    return {
+        "voxel_auroc": voxels.auroc, "voxel_ap": voxels.ap, "map_threshold": map_threshold,
+        "dice": voxels.dice, "dice_mean": voxels.dice_mean, "best_dice": voxels.best_dice,
+        "lesions": lesions, "lesions_found": found, "lesion_sensitivity": rate and rate.rate,
+        "lesion_sensitivity_interval": rate and [rate.low, rate.high],
+        "false_regions_per_scan": voxels.false_regions / voxels.scans
+        if voxels.false_regions is not None and voxels.scans else None,
+    }  # fmt: skip
+
+
 def table_rows(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:
     """The figures as lines for people: what, and how much."""
     names = {
@@ -123,8 +161,20 @@ def table_rows(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:
         "aupro": f"AUPRO up to FPR {figures['aupro_limit'] or AUPRO_LIMIT:g}",
     }  # fmt: skip
     rows = [(title, "–" if figures[key] is None else f"{figures[key]:.4f}") for key, title in names.items()]
+    if "voxel_auroc" in figures:
+        rows = rows[:3] + _scan_rows(figures)
     for key, title in (("fpr", "False positives"), ("tpr", "Defects found")):
         if figures[key] is not None:
             low, high = figures[f"{key}_interval"]
             rows.append((f"{title} at the threshold", f"{figures[key]:.1%}  ({low:.1%} to {high:.1%})"))
     return rows
+
+
+def _scan_rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    names = {
+        "voxel_auroc": "Voxel AUROC", "voxel_ap": "Voxel AP", "dice": "Dice at the map's threshold",
+        "dice_mean": "Dice at the map's threshold, mean of scans with lesions",
+        "best_dice": "Dice at the threshold that is best for this test set", "lesion_sensitivity": "Lesions found",
+        "false_regions_per_scan": "False regions per scan",
+    }  # fmt: skip
+    return [(title, "–" if figures[key] is None else f"{figures[key]:.4f}") for key, title in names.items()]

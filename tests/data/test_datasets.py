@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from phantoms import save_scan, save_series
 from pictures import encoded, save, textured
 from PIL import Image
 
@@ -48,6 +49,21 @@ def test_a_mask_named_mask_is_preferred(tmp_path: Path) -> None:
     make(tmp_path, "test/crack/a.png", "ground_truth/crack/a.png", "ground_truth/crack/a_mask.png")
     (item,) = found(tmp_path).test
     assert item.mask == tmp_path / "ground_truth" / "crack" / "a_mask.png"
+
+
+def test_scans_have_masks_that_are_scans_or_contours(tmp_path: Path) -> None:
+    make(tmp_path, "test/tumour/a.png", "ground_truth/tumour/a.png", "ground_truth/tumour/b.png")
+    for name in ("a.nii.gz", "b.nii", "c.d.nii.gz"):
+        save_scan(tmp_path / "test" / "tumour" / name, 0)
+    for name in ("a.nii.gz", "C.D_mask.nii.gz", "B_Mask.nii"):
+        save_scan(tmp_path / "ground_truth" / "tumour" / name, 0)
+    save_series(tmp_path / "test" / "tumour" / "p.1", 0)
+    (tmp_path / "ground_truth" / "tumour" / "p.1.dcm").write_bytes(b"contours")
+    rows = [(item.sample.path.name, item.mask and item.mask.name) for item in found(tmp_path).test]
+    assert rows == [
+        ("a.png", "a.png"), ("a.nii.gz", "a.nii.gz"), ("b.nii", "B_Mask.nii"), ("c.d.nii.gz", "C.D_mask.nii.gz"),
+        ("p.1", "p.1.dcm"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["ok", "OK", "normal", "Good"])

@@ -174,7 +174,7 @@ def _add_predict(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = _command(commands, "evaluate", "Measure a model on a data set of pictures or scans in the layout of MVTec AD.")
+    parser = _command(commands, "evaluate", "Measure a model on pictures or scans in the layout of MVTec AD.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument(
         "dataset", type=Path, metavar="DATASET", help="folder with test/good, test/<defect>, ground_truth"

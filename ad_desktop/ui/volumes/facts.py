@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from ad_desktop.data.volumes.planes import is_oblique, obliquity
@@ -14,6 +14,7 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
 
+_PAUSE_MS = 40
 _MODALITIES = {"CT": "CT", "PT": "PET", "MR": "MR"}
 
 
@@ -44,14 +45,17 @@ class Facts(QScrollArea):
         self.setMinimumSize(90, 80)
         self.setAccessibleName("Facts of the scan")
         scene.changed.connect(self._show)
-        scene.moved.connect(self._show)
+        # Laying text out costs more than painting a plane: it waits until scrolling pauses.
+        self._soon = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._soon.timeout.connect(self._show)
+        scene.moved.connect(self._soon.start)
         theme.changed.connect(self._show)
         self._show()
 
     def set_under(self, index: Index | None) -> None:
         """Show the values of a voxel (x first), or of the crosshair's."""
         self._under = index
-        self._show()
+        self._soon.start()
 
     def set_told(self, told: bool) -> None:
         """Whether the unit was told by the user, who may change it."""

@@ -290,6 +290,8 @@ class PlaneView(QWidget):
             if layer.dashed and width < 2:
                 pen.setDashPattern([4, 3])
             painter.setPen(pen)
+            # The seam lies under the line: its edges need not be smooth, which is quicker.
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, width < 2)
             painter.drawPath(path)
 
     def _annotate(self, painter: QPainter) -> None:

@@ -105,6 +105,23 @@ def test_listing_can_be_cancelled(tmp_path):
         find_volumes([tmp_path], task)
 
 
+class Impatient(Task):
+    """A task that is cancelled when it first reports."""
+
+    def report(self, *told: object) -> None:
+        self.cancel()
+
+
+def test_listing_and_reading_can_be_cancelled_midway(tmp_path):
+    write_series(tmp_path, range(60))
+    with pytest.raises(Cancelled):
+        find_volumes([tmp_path], Impatient())
+    (info,) = find_volumes([tmp_path]).series
+    with pytest.raises(Cancelled):
+        load_volume(info.sample, Impatient())
+    assert load_volume(info.sample).shape == (60, 5, 7)
+
+
 def test_memory_is_asked_first(tmp_path, monkeypatch):
     write_series(tmp_path)
     (info,) = find_volumes([tmp_path]).series

@@ -12,6 +12,7 @@ from pydicom import dcmread
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.opening import load_volume
+from ad_desktop.errors import InputError
 
 LOSSLESS = {
     "JPEGLosslessProcess14_1": "1.2.840.10008.1.2.4.70", "JPEGLosslessProcess14": "1.2.840.10008.1.2.4.57",
@@ -22,9 +23,9 @@ LOSSLESS = {
 SMOOTH = 128 + 100 * np.outer(np.sin(np.arange(70) / 9), np.cos(np.arange(70) / 8))
 
 
-def encode(pixels: np.ndarray, folder: Path, syntax: str) -> Path:
+def encode(pixels: np.ndarray, folder: Path, syntax: str, **tags: int) -> Path:
     """The pixels in a file of GDCM's."""
-    plain = save(image(pixels, RescaleIntercept=0), folder / "plain" / "a.dcm")
+    plain = save(image(pixels, RescaleIntercept=0, **tags), folder / "plain" / "a.dcm")
     reader = gdcm.ImageReader()
     reader.SetFileName(str(plain))
     assert reader.Read()
@@ -66,6 +67,19 @@ def test_lossy_jpeg_2000_is_near(tmp_path):
     assert 0 < np.abs(volume.array[0] - pixels.astype(int)).max() < 30
     assert np.array_equal(volume.array[0], dcmread(path).pixel_array)
     assert volume.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("syntax", "told"),
+    [
+        ("JPEGExtendedProcess2_4", "JPEG Extended"),
+        ("ImplicitVRBigEndianPrivateGE", "1.2.840.113619.5.2"),
+    ],
+)
+def test_what_no_decoder_reads_is_told_as_such(tmp_path, syntax, told):
+    path = encode((SMOOTH * 10).astype(np.uint16), tmp_path, syntax, BitsStored=12, HighBit=11)
+    with pytest.raises(InputError, match=f"stored as {told} with 12 bits, which cannot be read here: export it"):
+        load_volume(VolumeSample(path))
 
 
 def test_what_the_decoder_doubts_is_told(tmp_path):

@@ -160,7 +160,8 @@ def _without_copies(frames: list[Frame], same_pixels: Callable[[Frame, Frame], b
         kept += own
     if not copies:
         return kept, []
-    return kept, [f"{len(copies)} images are there twice, each is used once: {names(copies)}"]
+    what = "1 image is" if len(copies) == 1 else f"{len(copies)} images are"
+    return kept, [f"{what} there twice and used once: {names(copies)}"]
 
 
 def _twins(one: Frame, other: Frame) -> bool:

@@ -39,8 +39,7 @@ def read_stack(
         except (InputError, UnreadableError, OSError, MemoryError):
             raise
         except Exception as error:
-            detail = str(error).strip().split("\n")[0][:160] or type(error).__name__
-            raise InputError(frame.path, f"its pixels are damaged or incomplete: copy it again ({detail})") from error
+            raise InputError(frame.path, _reason(error, opened.syntax)) from error
         for warning in caught:
             said.setdefault(" ".join(str(warning.message).split())[:200], []).append(frame.path)
         if stored.shape != (frame.rows, frame.columns):
@@ -53,6 +52,15 @@ def read_stack(
     if missing:
         array[missing] = min(array[at].min() for at, frame in enumerate(slots) if frame is not None)
     return array
+
+
+def _reason(error: Exception, syntax: str) -> str:
+    """Why pixels cannot be decoded: no decoder for them, or damage."""
+    text = str(error).strip()
+    if "does not support" in text or "is not supported" in text:
+        return f"its pixels are stored as {syntax}, which cannot be read here: export it uncompressed"
+    detail = text.split("\n")[0][:160] or type(error).__name__
+    return f"its pixels are damaged or incomplete: copy it again ({detail})"
 
 
 def _values(stored: Array, frame: Frame, exact: bool) -> Array:
@@ -76,6 +84,12 @@ class _Opened:
         if frame.path != self._path:
             self._data = _dataset(Path(frame.path))
             self._path = frame.path
+
+    @property
+    def syntax(self) -> str:
+        """The name of how the pixels are stored."""
+        uid = self._data.file_meta.TransferSyntaxUID
+        return f"{uid.name.split(' (')[0]} with {self._data.get('BitsStored')} bits"
 
     def pixels(self, frame: Frame) -> Array:
         """The stored numbers (rows, columns) of one image, without the bits that do not belong to them."""

@@ -85,16 +85,6 @@ def fresh_prompts(
     return Prompts(found)
 
 
-def published(prompts: Prompts) -> Tensors:
-    """The tensors with the entries that the published loader asks for and never uses."""
-    found = dict(prompts.tensors)
-    width = found["ctx_pos"].shape[-1]
-    for index in range(len(prompts.deep)):
-        found.setdefault(f"compound_prompt_projections.{index}.weight", torch.zeros(896, width))
-        found.setdefault(f"compound_prompt_projections.{index}.bias", torch.zeros(896))
-    return found
-
-
 def tokenize(texts: Sequence[str], shape: ClipShape) -> torch.Tensor:
     """Ids N×context of texts in CLIP's own vocabulary."""
     tokenizer = _tokenizer()

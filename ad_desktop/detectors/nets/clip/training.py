@@ -6,6 +6,7 @@ text tower alone. Loss and steps as published (arXiv 2310.18961).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,9 +125,7 @@ class Trainer:
 
     def resume(self, path: Path, mark: str) -> list[list[float]]:
         """Take back what ``save`` wrote and return its history; ``UserError`` if it belongs to other settings."""
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as file:
+        with _opened(path) as file:
             told = file.metadata() or {}
             if told.get("mark") != mark:
                 raise UserError(f"{path} was learned with other pictures, weights or settings: name another file.")
@@ -140,6 +139,15 @@ class Trainer:
         return list(json.loads(told["history"]))
 
 
+def _opened(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, "pt")
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a whole checkpoint ({error}): remove it, or name another file.") from error
+
+
 def learn(weights: Path, sha256: str, engine: Any, params: Any, task: Task) -> Learned:
     """Learn prompts as ``params`` say; ``engine`` gives features of pictures. ``UserError`` without defects."""
     file = ClipFile(weights, params.activation)
@@ -147,22 +155,21 @@ def learn(weights: Path, sha256: str, engine: Any, params: Any, task: Task) -> L
     side = max(1, round(params.image_size / file.shape.patch)) * file.shape.patch
     items = _items(Path(params.train_on).expanduser(), task)
     features = _look(items, engine, side, task)
-    prompts = read_prompts(Path(params.prompts)) if params.prompts else None
+    prompts = read_prompts(Path(params.prompts).expanduser()) if params.prompts else None
     trainer = Trainer(
         model, prompts or fresh_prompts(model, file.shape, seed=params.seed), file.shape,
         rate=params.learning_rate, half=params.half_prompts,
     )  # fmt: skip
     kept = Path(params.checkpoint).expanduser() if params.checkpoint else None
     count = len(features.labels)
-    mark = json.dumps([sha256, side, params.train_batch, params.learning_rate, params.seed, count])
+    mark = _mark(sha256, features, trainer, params)
     history = trainer.resume(kept, mark) if kept and kept.is_file() else []
     steps = -(-count // params.train_batch)
     for epoch in range(len(history), params.epochs):
         order = np.random.default_rng([params.seed, epoch]).permutation(count)
         rows: list[list[float]] = []
         for step in range(steps):
-            last = f", loss {rows[-1][0]:.3f}" if rows else ""
-            task.report(f"Learning prompts{last}", epoch * steps + step, params.epochs * steps)
+            task.report("Learning prompts", epoch * steps + step, params.epochs * steps)
             chosen = order[step * params.train_batch : (step + 1) * params.train_batch]
             rows.append(trainer.step(features.batch(chosen.tolist())))
         history.append([float(value) for value in np.mean(rows, axis=0)])
@@ -172,6 +179,18 @@ def learn(weights: Path, sha256: str, engine: Any, params: Any, task: Task) -> L
     with torch.inference_mode():
         text = trainer.text().numpy()
     return Learned(text, {n: t.detach().numpy() for n, t in trainer.prompts.learned.items()}, history)
+
+
+def _mark(weights: str, features: Features, trainer: Trainer, params: Any) -> str:
+    """What a checkpoint depends on but the number of epochs: weights, pictures, masks, first prompts and settings."""
+    first = [tensor.detach().numpy().tobytes() for tensor in trainer.prompts.learned.values()]
+    masks = [b"" if mask is None else mask.tobytes() for mask in features.masks]
+    seen = hashlib.sha256(b"|".join([*features.files, *masks, *first])).hexdigest()
+    settings = (
+        features.side, params.train_batch, params.learning_rate, params.seed, params.layers, params.second_path,
+        params.activation, params.half_prompts,
+    )  # fmt: skip
+    return json.dumps([weights, seen, settings])
 
 
 def _items(folder: Path, task: Task) -> list[TestItem]:
@@ -196,6 +215,7 @@ class Features:
         self.whole: list[Array] = []
         self.labels: list[int] = []
         self.masks: list[Array | None] = []
+        self.files: list[bytes] = []
 
     def batch(self, chosen: Sequence[int]) -> Batch:
         """The features of some pictures."""
@@ -218,7 +238,7 @@ def _look(items: Sequence[TestItem], engine: Any, side: int, task: Task) -> Feat
     for done, item in enumerate(items):
         task.report("Looking at pictures of other objects", done, len(items))
         try:
-            picture = load(item.sample)
+            picture = load(item.sample, hashed=True)
             pixels = resize_square(picture.pixels, side, value_range_of(picture.pixels), item.sample.path, bicubic=True)
             mask = _mask(item, picture.size, side)
         except InputError as error:
@@ -230,6 +250,10 @@ def _look(items: Sequence[TestItem], engine: Any, side: int, task: Task) -> Feat
         found.whole.append(whole)
         found.labels.append(int(item.is_anomalous))
         found.masks.append(mask)
+        found.files.append(picture.sha256.encode())
+    if not any(label and mask is not None for label, mask in zip(found.labels, found.masks, strict=True)):
+        # Good pictures alone would teach that every patch is normal.
+        found.masks = [None] * len(found.masks)
     return found
 
 

@@ -1,0 +1,65 @@
+"""A method that needs no normal pictures, through the window: fitted on none, it judges by a fixed threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import plain, save
+from driving import drop, scored, wait_idle
+from PySide6.QtCore import Qt
+from safetensors.torch import save_file
+from tiny_clip import tiny_clip
+
+from ad_desktop.data.samples import Label
+from ad_desktop.detectors.anomalyclip import AnomalyCLIP
+from ad_desktop.ui.model.summary import model_facts
+
+
+@pytest.fixture
+def window(toy, make_window):
+    toy["anomalyclip"] = AnomalyCLIP
+    return make_window()
+
+
+@pytest.fixture
+def to_check(tmp_path: Path) -> Path:
+    random = np.random.default_rng(5)
+    for n in range(3):
+        save(tmp_path / "pictures" / f"{n}.png", plain(random))
+    return tmp_path / "pictures"
+
+
+def test_fitted_without_normal_pictures(qtbot, window, to_check, tmp_path):
+    save_file(tiny_clip(), tmp_path / "tiny.safetensors")
+    drop(window, to_check)
+    wait_idle(qtbot, window)
+    qtbot.mouseClick(window.library.label_bar.buttons[Label.TO_CHECK], Qt.MouseButton.LeftButton)
+    panel, settings = window.model.fit_panel, window.model.settings
+    assert not panel.button.isEnabled()
+    settings.detector.setCurrentIndex(settings.detector.findData("anomalyclip"))
+    settings.form.set_values({"weights": str(tmp_path / "tiny.safetensors"), "image_size": 64})
+    assert panel.button.isEnabled()
+    assert panel.button.text() == "Fit without normal pictures"
+    qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.model is not None, timeout=60_000)
+    wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: scored(window) and not window.model.threshold._soon.isActive(), timeout=20_000)
+
+    model, threshold = window.session.model, window.model.threshold
+    assert not model.calibrated
+    assert ("Normal pictures", "none: zero-shot, uncalibrated") in model_facts(model)
+    assert threshold.promise.text().startswith("Uncalibrated")
+    assert float(threshold.value.text()) == 0.5
+    assert "held out" not in threshold.legend.text()
+    window.grab()
+    # Neither the rate nor a drag moves what nothing was measured for.
+    threshold.rate.setValue(20)
+    threshold.histogram.threshold_moved.emit(0.1)
+    threshold.histogram.accept_moved.emit(0.1)
+    assert window.session.threshold.value == 0.5
+    item = next(iter(window.session.items.values()))
+    window.session.set_current(item)
+    assert 0 <= item.score <= 1
+    assert window.viewer.header.detail.text().endswith("threshold 0.500 (uncalibrated)")

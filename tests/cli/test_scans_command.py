@@ -17,7 +17,7 @@ from program import SMALL, Run
 
 from ad_desktop.__main__ import main
 
-FILES = ["anomaly_map.nii.gz", "pred_mask.nii.gz", "regions.csv", "regions.json"]
+FILES = ["anomaly_map.nii.gz", "key_slice.png", "pred_mask.nii.gz", "regions.csv", "regions.json"]
 
 
 @pytest.fixture(scope="module")

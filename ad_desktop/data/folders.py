@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ad_desktop.data.images import check_file, page_count
 from ad_desktop.data.readers import known_formats, reader_by_name
@@ -15,16 +16,20 @@ from ad_desktop.data.volumes.candidates import is_scan_file, may_hold_scan
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
+if TYPE_CHECKING:
+    from ad_desktop.data.volumes.opening import SeriesInfo
+
 _SKIPPED_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir", "lost+found"})
 _REPORT_EVERY = 200
 
 
 @dataclass
 class Scan:
-    """What was found: ``samples`` in the order of the paths, and the inputs that cannot be used."""
+    """What was found: ``samples`` in the order of the paths, inputs that cannot be used, and the scans' ``series``."""
 
     samples: list[Sample] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    series: list[SeriesInfo] = field(default_factory=list)
 
 
 def scan(paths: Sequence[Path], task: Task | None = None) -> Scan:
@@ -113,6 +118,7 @@ class _Walk:
         single = len(files) == 1 and files[0].parent == folder
         listing = find_volumes(files, self._task) if single else find_among(files, folder, self._task)
         self.found.samples.extend(info.sample for info in listing.series)
+        self.found.series.extend(listing.series)
         self.found.failures.extend(listing.failures)
 
     def _add_file(self, path: Path) -> None:

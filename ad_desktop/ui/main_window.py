@@ -42,6 +42,7 @@ from ad_desktop.ui.statusbar import StatusBar
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
+from ad_desktop.ui.volumes.series import SeriesQuestion
 from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
@@ -246,6 +247,7 @@ class MainWindow(QMainWindow):
         self.dialogs.place_refused.connect(self.unsaved.forget)
         self.importing.unclear.connect(self.library.label_bar.ask)
         self.importing.added.connect(self._show_added)
+        self.importing.several.connect(SeriesQuestion(session, self.edits, self).ask)
         self.library.label_bar.chosen.connect(self.edits.label)
         self.fitting.started.connect(self.predicting.hold)
         self.fitting.ended.connect(self.predicting.release)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, TestItem, find_mvtec
 from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Failure, Label
+from ad_desktop.data.volumes.opening import SeriesInfo
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.task import Task
 from ad_desktop.ui.commands import Edits
@@ -31,14 +32,19 @@ class Found:
     unclear: list[Item] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    series: list[SeriesInfo] = field(default_factory=list)
 
 
 class ImportFlow(QObject):
-    """Adds what is dropped or chosen; ``unclear`` asks for a label, ``model_given`` passes a model file on."""
+    """Adds what is dropped or chosen; ``unclear`` asks for a label, ``model_given`` passes a model file on.
+
+    ``several`` carries what is known of new DICOM series (``SeriesInfo``) where there is more than one.
+    """
 
     added = Signal(list)
     unclear = Signal(list, str)
     model_given = Signal(Path)
+    several = Signal(list)
 
     def __init__(self, runner: JobRunner, edits: Edits, problems: ProblemList, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +76,9 @@ class ImportFlow(QObject):
         elif not found.failures:
             what = "These are in the library already." if found.items else "No pictures or scans were found."
             self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])
+        series = [info for info in found.series if info.sample.series and info.sample.key in new]
+        if len(series) > 1:
+            self.several.emit(series)
         if unclear:
             self.unclear.emit(unclear, paths[0].name if len(paths) == 1 and paths[0].is_dir() else "")
 
@@ -104,6 +113,7 @@ def _add_scan(found: Found, paths: list[Path], label: Label | None, task: Task) 
     if label is None:
         found.unclear += items
     found.failures += result.failures
+    found.series += result.series
 
 
 def _add_dataset(found: Found, dataset: MvtecDataset) -> None:

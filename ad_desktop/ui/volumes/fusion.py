@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import takewhile
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.jobs import JobRunner
+from ad_desktop.ui.items import Item
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.overlays import shares_space
@@ -69,11 +72,11 @@ class Fusion(QObject):
         box.clear()
         box.addItem("Nothing", "")
         items = [item for item in self._session.items.values() if isinstance(item.sample, VolumeSample)]
-        names = Counter(item.name for item in items)
+        shared = _shared_folders(items)
         for item in items:
             if base is not None and item.key != base.key:
-                several = names[item.name] > 1 and item.folder
-                box.addItem(f"{item.folder} · {item.name}" if several else item.name, item.key)
+                own = "/".join(item.folder.split("/")[shared[item.name] :])
+                box.addItem(f"{own} · {item.name}" if own else item.name, item.key)
                 box.setItemData(box.count() - 1, item.key, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(0, box.findData(chosen)))
         box.setEnabled(box.count() > 1)
@@ -112,3 +115,14 @@ class Fusion(QObject):
         if self.scan is not None:
             self.scan = None
             self.changed.emit()
+
+
+def _shared_folders(items: Sequence[Item]) -> dict[str, int]:
+    """By name, how many first parts of their folders all items of that name share; for a single one all."""
+    folders: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for item in items:
+        folders[item.name].append(item.folder.split("/"))
+    return {
+        name: sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False)))
+        for name, parts in folders.items()
+    }

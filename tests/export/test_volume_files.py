@@ -162,3 +162,14 @@ def test_a_segmentation_needs_a_series(tmp_path: Path) -> None:
     moved = Volume(volume.array, make_affine((1, 1, 1)), source=volume.source)
     with pytest.raises(UserError, match="12 slices, but"):
         export_volume(record_of(moved), tmp_path, ("dicom-seg",))
+
+
+def test_a_segmentation_without_regions_says_so_quietly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    volume = read_series(oblique_series(tmp_path / "series"))
+    nothing = np.zeros(volume.shape, np.float32)
+    record = VolumeRecord("scan", volume, nothing, nothing.astype(np.int16), (), 1.0, 2.5, 2.0, False, model="M")
+    export_volume(record, tmp_path / "out", ("dicom-seg",))
+    found = highdicom.seg.segread(tmp_path / "out" / "pred_mask.seg.dcm")
+    assert found.number_of_segments == 1
+    assert not found.pixel_array.any()
+    assert caplog.messages == []

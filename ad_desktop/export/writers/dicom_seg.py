@@ -58,7 +58,7 @@ def segmentation(record: VolumeRecord) -> Any:
             manufacturer_model_name=record.model or "AD Desktop", software_versions=__version__,
             device_serial_number="0", content_description="Anomalies, research use only", content_label="ANOMALIES",
             series_description=f"Anomalies ({record.model}), research use only"[:64],
-            transfer_syntax_uid=ExplicitVRLittleEndian,
+            transfer_syntax_uid=ExplicitVRLittleEndian, omit_empty_frames=bool(count),
         )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ class PlaneSampler:
     def cut(self, plane: Plane, index: int) -> NDArray[np.float32]:
         """The slice of the grid's plane at ``index``: every ``step``-th row and column."""
         if self._same:
-            return np.asarray(plane.cut(self.volume.array, index), np.float32)
+            # In one piece: each pass over a sagittal view of the whole array would go through all of its memory.
+            return np.ascontiguousarray(plane.cut(self.volume.array, index), np.float32)
         return self._separate(plane, index) if self.parallel else self._oblique(plane, index)
 
     def _separate(self, plane: Plane, index: int) -> NDArray[np.float32]:

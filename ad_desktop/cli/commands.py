@@ -160,6 +160,17 @@ def run_convert(chosen: argparse.Namespace) -> int:
     return ALL_DONE
 
 
+def run_export(chosen: argparse.Namespace) -> int:
+    """Write a model's learned prompts in the published format."""
+    from ad_desktop.workflows.prompts import write_prompts
+
+    check_target(chosen.prompts)
+    with shown(Task()) as task:
+        write_prompts(load_model(chosen.model, "cpu"), chosen.prompts, task)
+    put_facts({"prompts": str(chosen.prompts)}, chosen.json)
+    return ALL_DONE
+
+
 def run_sample(chosen: argparse.Namespace) -> int:
     """Fit and check the bundled sample without a window, into a folder."""
     from ad_desktop.workflows.sample import run_sample as run

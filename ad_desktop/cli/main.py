@@ -14,7 +14,7 @@ from ad_desktop import __version__
 from ad_desktop.errors import Cancelled, UserError
 
 ALL_DONE, SOME_FAILED, NOTHING_DONE = 0, 1, 2
-COMMANDS = ("fit", "update", "predict", "evaluate", "info", "convert", "sample")
+COMMANDS = ("fit", "update", "predict", "evaluate", "info", "convert", "export", "sample")
 
 EPILOG = """\
 Without a command, ad-desktop opens the window, with the files and folders given.
@@ -72,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_info(commands)
     _add_convert(commands)
+    _add_export(commands)
     _add_sample(commands)
     return parser
 
@@ -196,6 +197,15 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.nii.gz", help="file to write")
     parser.add_argument("--series", metavar="UID|N", help="which scan of a folder: its UID, or its number in the list")
     parser.add_argument("--unit", choices=("HU", "SUVbw", "none"), help="the unit of a scan that does not name one")
+    _json_flag(parser)
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(commands, "export", "Write the learned prompts of a model for other programs.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument(
+        "--prompts", required=True, type=Path, metavar="FILE.pth", help="file to write, as AnomalyCLIP's code reads it"
+    )
     _json_flag(parser)
 
 

@@ -343,6 +343,17 @@ class AnomalyCLIP(Detector):
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 
+    def write_prompts(self, target: Path, task: Task) -> None:
+        """Save learned prompts in the published format; ``UserError`` if there are none."""
+        if not self.prompts_:
+            raise UserError("This model has no learned prompts: its text vectors come from plain texts.")
+        self.load(task)
+        from ad_desktop.detectors.nets.clip.network import ClipFile
+        from ad_desktop.detectors.nets.clip.published import write_published
+
+        path, _ = find_clip(self.params.model, self.params.weights, False, task)
+        write_published(target, self.prompts_, ClipFile(path, self.params.activation))
+
     def _ran_on(self) -> dict[str, Any]:
         return {"engine": self._engine.name, "device": self._engine.device} if self._engine else {}
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from clip_oracle import Oracle
 from PIL import Image
 from program import Run
 
 from ad_desktop.data.samples import Sample
+from ad_desktop.detectors.registry import get_detector
+from ad_desktop.errors import UserError
 from ad_desktop.task import Task
+from ad_desktop.workflows.model import Calibration, FittedModel
 from ad_desktop.workflows.predict import predict
+from ad_desktop.workflows.prompts import write_prompts
 from ad_desktop.workflows.store import load_model
 
 
@@ -80,6 +85,37 @@ def test_other_weights_are_refused(run: Run, oracle: Oracle, tmp_path: Path) -> 
     call = run("predict", tmp_path / "z.adm", oracle.pictures[0])
     assert call.code == 2
     assert "fitted with other weights" in call.err
+
+
+def test_prompts_in_the_published_format(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    _fit(run, oracle, tmp_path / "z.adm")
+    call = run("export", tmp_path / "z.adm", "--prompts", tmp_path / "mine.pth", "--json")
+    assert call.code == 0, call.err
+    found, expected = (
+        torch.load(path, map_location="cpu", weights_only=True)["prompt_learner"]
+        for path in (tmp_path / "mine.pth", oracle.prompts)
+    )
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert found[name].shape == tensor.shape, name
+        assert found[name].dtype == tensor.dtype, name
+        if not name.startswith("compound_prompt_projections."):
+            assert torch.equal(found[name], tensor), name
+
+
+def test_a_model_without_prompts_exports_none(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    call = run(
+        "fit", "--detector", "anomalyclip", "--set", f"weights={oracle.weights}", "--set", "image_size=84", "--out",
+        tmp_path / "z.adm",
+    )  # fmt: skip
+    assert call.code == 0
+    call = run("export", tmp_path / "z.adm", "--prompts", tmp_path / "mine.pth")
+    assert call.code == 2
+    assert "has no learned prompts" in call.err
+    assert not (tmp_path / "mine.pth").exists()
+    other = FittedModel(get_detector("gaussian-ad")(), Calibration(np.empty(0), (), ""))
+    with pytest.raises(UserError, match="Gaussian-AD has no prompts"):
+        write_prompts(other, tmp_path / "mine.pth", Task())
 
 
 def test_other_detectors_still_need_normal_pictures(run: Run, tmp_path: Path) -> None:

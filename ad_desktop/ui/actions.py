@@ -68,6 +68,12 @@ class Actions(QObject):
             ("Help", [self.guide, self.shortcuts]),
         ]
 
+    def separator(self) -> QAction:
+        """A line between the actions of a menu."""
+        separator = QAction(self)
+        separator.setSeparator(True)
+        return separator
+
     def _make(
         self,
         text: str,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
 
 from ad_desktop.data.samples import Label, VolumeSample
@@ -223,7 +223,7 @@ class MainWindow(QMainWindow):
         self.viewer.addActions(local)
         self.scan_viewer.addActions([*local, *self.viewer.controls.actions_of_view()[:2]])
         view.set_context_actions(
-            [why, a.good, a.defect, _separator(self), *a.labels.values(), _separator(self), a.export, a.remove]
+            [why, a.good, a.defect, a.separator(), *a.labels.values(), a.separator(), a.export, a.remove]
         )
         self.viewer.controls.previous.triggered.connect(lambda: view.step(-1))
         self.viewer.controls.next.triggered.connect(lambda: view.step(1))
@@ -389,12 +389,6 @@ class MainWindow(QMainWindow):
         job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)
         job.succeeded.connect(self.model.settings.set_devices)
         job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
-
-
-def _separator(parent: QObject) -> QAction:
-    separator = QAction(parent)
-    separator.setSeparator(True)
-    return separator
 
 
 def _these(items: Sequence[Item]) -> str:

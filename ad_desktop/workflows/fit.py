@@ -82,7 +82,10 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     if options.threshold_rule == THEORY and not detector.has_theoretical_threshold:
         raise UserError(NO_THEORY)
     if not samples and kind.needs_normal_samples:
-        raise UserError(f"{kind.title} learns from normal pictures: name the files or folders that hold them.")
+        raise UserError(
+            f"At least two normal pictures are needed: {kind.title} learns from them. Name the files or folders that "
+            "hold them."
+        )
     failures: list[Failure] = []
     unique = {sample.key: sample for sample in samples}
     if unique:

@@ -121,4 +121,4 @@ def test_a_model_without_prompts_exports_none(run: Run, oracle: Oracle, tmp_path
 def test_other_detectors_still_need_normal_pictures(run: Run, tmp_path: Path) -> None:
     call = run("fit", "--out", tmp_path / "z.adm")
     assert call.code == 2
-    assert "Gaussian-AD learns from normal pictures" in call.err
+    assert "Gaussian-AD learns from them" in call.err

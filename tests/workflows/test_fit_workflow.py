@@ -50,7 +50,7 @@ def test_too_few_usable_pictures_name_the_first_that_were_not(good: list[Sample]
 
 @pytest.mark.parametrize("groups", ["auto", "none", "folder", "regex:x"])
 def test_no_picture_at_all_is_told(groups: str, fitted: Fit) -> None:
-    with pytest.raises(UserError, match="learns from normal pictures"):
+    with pytest.raises(UserError, match="At least two normal pictures"):
         fitted([], groups=groups)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.windows import automatic_window, first_preset, to_codes
@@ -45,10 +44,14 @@ def key_slice(record: VolumeRecord) -> tuple[int, NDArray[np.uint8]]:
 
 
 def _scaled(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    from PIL import Image
+
     return np.array(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR))
 
 
 def _write(record: VolumeRecord, path: Path) -> None:
+    from PIL import Image
+
     Image.fromarray(key_slice(record)[1]).save(path, format="PNG")
 
 

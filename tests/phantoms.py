@@ -47,22 +47,28 @@ def save_scan(path: Path, seed: int, lesion: bool = False) -> Path:
     return save_nifti(ball(seed, lesion), path)
 
 
+def ct_slice(number: int, uids: tuple[str, str, str], name: str) -> pydicom.Dataset:
+    """A slice of CT without its pixels and place; ``uids`` are those of series, study and frame of reference."""
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
+    dataset.SeriesInstanceUID, dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = uids
+    dataset.Modality, dataset.PatientName, dataset.PatientID = "CT", name, "1"
+    dataset.PatientBirthDate = dataset.PatientSex = dataset.StudyID = dataset.AccessionNumber = ""
+    dataset.StudyDate, dataset.StudyTime, dataset.ReferringPhysicianName = "20260101", "120000", ""
+    dataset.SeriesNumber, dataset.InstanceNumber, dataset.Manufacturer = 1, number + 1, "Test"
+    dataset.PositionReferenceIndicator = ""
+    return dataset
+
+
 def save_series(folder: Path, seed: int, lesion: bool = False) -> Path:
     """Write a ball as a DICOM series of CT, at the same place as the NIfTI."""
     folder.mkdir(parents=True)
-    series, study, frame = generate_uid(), generate_uid(), generate_uid()
+    uids = (generate_uid(), generate_uid(), generate_uid())
     for number, pixels in enumerate(np.rint(ball(seed, lesion)).astype(np.int16)[:, ::-1, ::-1] + 1024):
-        dataset = pydicom.Dataset()
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
-        dataset.SeriesInstanceUID, dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = series, study, frame
-        dataset.Modality, dataset.PatientName, dataset.PatientID = "CT", "Test^Ball", "1"
-        dataset.PatientBirthDate = dataset.PatientSex = dataset.StudyID = dataset.AccessionNumber = ""
-        dataset.StudyDate, dataset.StudyTime, dataset.ReferringPhysicianName = "20260101", "120000", ""
-        dataset.SeriesNumber, dataset.InstanceNumber, dataset.Manufacturer = 1, number + 1, "Test"
-        dataset.PositionReferenceIndicator = ""
+        dataset = ct_slice(number, uids, "Test^Ball")
         dataset.Rows, dataset.Columns, dataset.PixelSpacing, dataset.SliceThickness = 24, 24, [4, 4], 5
         dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         dataset.ImagePositionPatient = [-46, -46, -47.5 + 5 * number]

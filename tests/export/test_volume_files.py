@@ -13,7 +13,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from phantoms import ct_slice
+from pydicom.uid import generate_uid
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
@@ -44,19 +45,9 @@ def record_of(volume: Volume) -> VolumeRecord:
 def oblique_series(folder: Path) -> Path:
     """A tilted head of 12 slices of 20 × 24 pixels, its files named against their order."""
     folder.mkdir()
-    series, study, frame = generate_uid(), generate_uid(), generate_uid()
+    uids = (generate_uid(), generate_uid(), generate_uid())
     for number in range(12):
-        dataset = pydicom.Dataset()
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
-        dataset.SeriesInstanceUID, dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = series, study, frame
-        dataset.Modality, dataset.PatientName, dataset.PatientID = "CT", "Test^Oblique", "1"
-        dataset.PatientBirthDate = dataset.PatientSex = dataset.StudyID = dataset.AccessionNumber = ""
-        dataset.StudyDate, dataset.StudyTime, dataset.ReferringPhysicianName = "20260101", "120000", ""
-        dataset.SeriesNumber, dataset.InstanceNumber, dataset.Manufacturer = 1, number + 1, "Test"
-        dataset.PositionReferenceIndicator = ""
+        dataset = ct_slice(number, uids, "Test^Oblique")
         dataset.Rows, dataset.Columns, dataset.PixelSpacing, dataset.SliceThickness = 20, 24, [1.25, 0.75], 2.5
         dataset.ImageOrientationPatient = [*OBLIQUE[:, 0], *OBLIQUE[:, 1]]
         dataset.ImagePositionPatient = list(np.array([-30, 12, 80]) + OBLIQUE[:, 2] * 2.5 * number)

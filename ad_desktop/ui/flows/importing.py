@@ -141,6 +141,7 @@ def _truth(test: TestItem, dataset: MvtecDataset) -> Label:
 def _folder(path: Path, root: Path | None) -> str:
     """The text under an item's name: its folder as seen from where the user took it."""
     parent = path.parent
-    if root is not None and parent.is_relative_to(root):
+    # A scan that is the folder itself lies directly in what the user took it from.
+    if root is not None and parent != root and parent.is_relative_to(root):
         return parent.relative_to(root).as_posix()
     return parent.name

@@ -18,7 +18,7 @@ from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.params import make_params
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.write import make_folder
-from ad_desktop.scoring.thresholds import Threshold
+from ad_desktop.scoring.thresholds import Threshold, samples_needed
 from ad_desktop.task import Task
 from ad_desktop.workflows.evaluate import evaluate, table_rows
 from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
@@ -33,7 +33,7 @@ SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "unit")
 
 
 def run_fit(chosen: argparse.Namespace) -> int:
-    """Fit on normal pictures and save the model."""
+    """Fit on normal pictures or scans and save the model."""
     params = dict(_setting(text) for text in chosen.settings)
     options = FitOptions(
         chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold,
@@ -55,7 +55,7 @@ def run_fit(chosen: argparse.Namespace) -> int:
 def run_update(chosen: argparse.Namespace) -> int:
     """Change the normal set of a model and save it."""
     if not chosen.add and not chosen.remove:
-        raise UserError("Nothing to do: name pictures with --add or --remove.")
+        raise UserError("Nothing to do: name pictures or scans with --add or --remove.")
     target = chosen.out or chosen.model
     check_target(target)
     with shown(Task()) as task:
@@ -65,14 +65,14 @@ def run_update(chosen: argparse.Namespace) -> int:
         failures = [*found.failures, *unknown]
         if not gone and not found.samples:
             say_failures(failures)
-            raise UserError("Nothing was changed: none of the pictures can be added or removed.")
+            raise UserError("Nothing was changed: none of what was named can be added or removed.")
         outcome = update(model, found.samples, gone, task)
         save_model(outcome.model, target)
     return _told(outcome, failures, target, chosen.json)
 
 
 def run_predict(chosen: argparse.Namespace) -> int:
-    """Score pictures: one line each, and files if asked for."""
+    """Score pictures or scans: one line each, and files if asked for."""
     kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
     for_series = ["dicom-seg"] if chosen.dicom_seg else []
     check_kinds(kinds)
@@ -189,6 +189,7 @@ def run_sample(chosen: argparse.Namespace) -> int:
 def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, as_json: bool) -> int:
     model, failures = outcome.model, [*more_failures, *outcome.failures]
     threshold, count = model.threshold, len(model.normal_keys)
+    what = "pictures" if model.scans is None else "scans"
     if as_json:
         put_json({
             "model": str(target), "n_normal": count, "groups": threshold.groups,
@@ -199,22 +200,25 @@ def _told(outcome: FitOutcome, more_failures: Sequence[Failure], target: Path, a
             "notes": list(outcome.notes), "errors": [{"path": f.path, "error": f.reason} for f in failures],
         })  # fmt: skip
     else:
-        put(f"{target}: fitted on {count} normal {'pictures' if model.scans is None else 'scans'}")
+        put(f"{target}: fitted on {count} normal {what}")
         if model.calibrated:
             put(f"groups {threshold.groups} ({model.calibration.rule})")
         rate = f" for a false-positive rate of {threshold.fpr:.3g}" if model.calibrated else ""
-        put(f"threshold {threshold.value:.4g}{rate}; {_promise(threshold)}")
+        put(f"threshold {threshold.value:.4g}{rate}; {_promise(threshold, what)}")
     say_failures(failures)
     return SOME_FAILED if failures else ALL_DONE
 
 
-def _promise(threshold: Threshold) -> str:
+def _promise(threshold: Threshold, what: str) -> str:
     if threshold.rule == "uncalibrated":
-        return "uncalibrated: without normal pictures nobody knows how often it is wrong on them"
+        return f"uncalibrated: without normal {what} nobody knows how often it is wrong on them"
     if threshold.rule == "chi2":
-        return "it holds for Gaussian features only, and was not measured on these pictures"
-    mark = " (extrapolated: too few normal pictures to measure this rate)" if threshold.rule == "extrapolated" else ""
-    return f"on new normal pictures {threshold.low:.1%} to {threshold.high:.1%} are likely{mark}"
+        return f"it holds for Gaussian features only, and was not measured on these {what}"
+    mark = ""
+    if threshold.rule == "extrapolated":
+        needed = samples_needed(threshold.fpr)
+        mark = f" (extrapolated: to measure this rate takes {needed} normal {what}, and there are {threshold.groups})"
+    return f"on new normal {what} {threshold.low:.1%} to {threshold.high:.1%} are likely{mark}"
 
 
 def _known(model: FittedModel, paths: Sequence[Path]) -> tuple[list[str], list[Failure]]:
@@ -227,12 +231,12 @@ def _known(model: FittedModel, paths: Sequence[Path]) -> tuple[list[str], list[F
         matching = [key for key in keys if key == whole or key.startswith((f"{whole}#", folder))]
         gone += matching
         if not matching:
-            unknown.append(Failure(str(path), "it is not among the normal pictures of this model"))
+            unknown.append(Failure(str(path), "it is not among what this model learned from"))
     return list(dict.fromkeys(gone)), unknown
 
 
 def _upright(paths: Sequence[Path]) -> list[Path]:
-    """Paths without ``..``: the model remembers its pictures by path, and each has to have one only."""
+    """Paths without ``..``: the model remembers its inputs by path, and each has to have one only."""
     return [Path(os.path.abspath(path)) if ".." in path.parts else path for path in paths]  # noqa: PTH100
 
 

@@ -59,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "ad-desktop",
         usage="ad-desktop [PATH ...]\n       ad-desktop COMMAND ...",
-        description="Learn what is normal from pictures, and show what is not.",
+        description="Learn what is normal from pictures or scans, and show what is not.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -104,10 +104,12 @@ def _device(parser: argparse.ArgumentParser) -> None:
 
 def _add_fit(commands: Any) -> None:
     parser = _command(
-        commands, "fit", "Fit a model on normal pictures.",
+        commands, "fit", "Fit a model on normal pictures or scans.",
         epilog="See the parameters for --set with: ad-desktop info --detector NAME",
     )  # fmt: skip
-    parser.add_argument("normal", nargs="*", type=Path, metavar="NORMAL", help="folders or files of normal pictures")
+    parser.add_argument(
+        "normal", nargs="*", type=Path, metavar="NORMAL", help="folders or files of normal pictures or scans"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--detector", default="gaussian-ad", metavar="NAME", help="method (default: gaussian-ad)")
     parser.add_argument(
@@ -131,7 +133,7 @@ def _add_fit(commands: Any) -> None:
     )
     parser.add_argument(
         "--groups", default="auto", metavar="RULE",
-        help="which normal pictures belong together: auto, none, folder, regex:PATTERN or FILE.csv (path,group)",
+        help="which normal inputs belong together: auto, none, folder, regex:PATTERN or FILE.csv (path,group)",
     )  # fmt: skip
     scans = parser.add_argument_group("scans", "how normal scans are looked at; the model keeps it")
     scans.add_argument("--axis", default="axial", choices=("axial", "coronal", "sagittal"), help="how they are cut")
@@ -151,18 +153,20 @@ def _add_fit(commands: Any) -> None:
 
 def _add_update(commands: Any) -> None:
     parser = _command(
-        commands, "update", "Add or remove normal pictures of a fitted model, without reading the others."
+        commands, "update", "Add or remove normal pictures or scans of a fitted model, without reading the others."
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="model file, replaced by the updated one")
-    parser.add_argument("--add", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to add")
-    parser.add_argument("--remove", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures to remove")
+    parser.add_argument(
+        "--add", nargs="+", type=Path, default=[], metavar="PATH", help="normal pictures or scans to add"
+    )
+    parser.add_argument("--remove", nargs="+", type=Path, default=[], metavar="PATH", help="those to remove")
     parser.add_argument("--out", type=Path, metavar="MODEL", help="write the updated model here instead")
     _device(parser)
     _json_flag(parser)
 
 
 def _add_predict(commands: Any) -> None:
-    parser = _command(commands, "predict", "Score pictures with a fitted model.")
+    parser = _command(commands, "predict", "Score pictures or scans with a fitted model.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders or files to check")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures, masks, maps and tables here")

@@ -89,6 +89,11 @@ def conformal_threshold(scores: ArrayLike, groups: Sequence[int], fpr: float) ->
     return _threshold(value, fpr, rule, n, groups)
 
 
+def samples_needed(fpr: float) -> int:
+    """How many independent normal samples measure a false-positive rate; below that ``conformal_threshold`` guesses."""
+    return max(1, math.ceil((2 - ROUNDING) / max(fpr, SMALLEST_FPR)) - 1)
+
+
 def threshold_at(value: float, scores: ArrayLike, groups: Sequence[int], rule: Rule = "manual") -> Threshold:
     """Describe a threshold that was set by hand or by theory, from the held-out normal scores.
 

@@ -100,7 +100,7 @@ def test_unknown_pictures_are_listed_and_the_rest_is_done(run: Run, model: Path,
     unknown = world / "check"
     call = run("update", model, "--remove", unknown, unknown, world / "good" / "000.png", "--out", own, "--json")
     assert (call.code, call.json["n_normal"]) == (1, 19)
-    assert call.json["errors"] == [{"path": str(unknown), "error": "it is not among the normal pictures of this model"}]
+    assert call.json["errors"] == [{"path": str(unknown), "error": "it is not among what this model learned from"}]
     assert call.err.count(str(unknown)) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_data_set_adds_its_training_pictures(run: Run, model: Path, world: Pat
     ("arguments", "said"),
     [
         ([], "Nothing to do"),
-        (["--remove", "nowhere"], "nowhere: it is not among the normal pictures"),
+        (["--remove", "nowhere"], "nowhere: it is not among what this model learned"),
         (["--add", "nowhere"], "nowhere: the file does not exist"),
         (["--add", "{world}/bad"], "Nothing was changed"),
         (["--add", "{world}/bad/text.png", "--remove", "nowhere"], "Nothing was changed"),

@@ -16,6 +16,7 @@ from ad_desktop.scoring.thresholds import (
     chi2_distance_threshold,
     conformal_threshold,
     percentile,
+    samples_needed,
     sigma_to_fpr,
     threshold_at,
 )
@@ -45,6 +46,13 @@ def test_rank_of_the_sorted_scores(n: int, fpr: str) -> None:
 def test_extrapolated_where_fewer_than_two_normals_may_lie_above(n: int, fpr: float) -> None:
     assert conformal_threshold(np.arange(n), singles(n), fpr).rule == "extrapolated"
     assert conformal_threshold(np.arange(n), singles(n), 2 / (n + 1)).rule == "rank"
+
+
+@pytest.mark.parametrize("fpr", [0.5, 0.1, 0.07, 0.05, 0.01, 0.001])
+def test_as_many_samples_as_measure_a_rate(fpr: float) -> None:
+    needed = samples_needed(fpr)
+    assert conformal_threshold(np.arange(needed), singles(needed), fpr).rule == "rank"
+    assert conformal_threshold(np.arange(needed - 1), singles(needed - 1), fpr).rule == "extrapolated"
 
 
 @given(scores, rates, rates)

@@ -10,6 +10,7 @@ from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import get_detector
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.groups import assign_groups, check_spec
+from ad_desktop.scoring.thresholds import samples_needed
 from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failures
 from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
@@ -46,7 +47,8 @@ def fit_scans(
         detector.fit(usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task), task)
         calibration = calibrate_scans(detector, view, options.groups, task)
     except UserError as error:
-        raise UserError(with_failures(str(error), failures)) from error
+        # To the detector each slice is a picture.
+        raise UserError(with_failures(str(error).replace("pictures", "slices"), failures)) from error
     if settings.step > 1:
         task.note(
             f"One of every {settings.step} slices was learned. Between them the map can rise higher, so expect "
@@ -56,5 +58,11 @@ def fit_scans(
     model = FittedModel(
         detector, calibration, options.fpr, options.threshold_rule, lasting(options.groups), created, scans=view
     )
-    _ = model.threshold
+    threshold = model.threshold
+    if threshold.rule == "extrapolated":
+        task.note(
+            f"It takes {samples_needed(options.fpr)} normal scans to measure a false-positive rate of "
+            f"{100 * options.fpr:.3g} %, and there are {threshold.groups}: the threshold is a guess, which more scans "
+            "make firmer."
+        )
     return FitOutcome(model, failures, task.notes)

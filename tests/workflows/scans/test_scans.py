@@ -90,6 +90,24 @@ def test_whole_scans_are_left_out(outcome: FitOutcome) -> None:
     assert model.threshold.rule == "extrapolated"
     assert model.slice_threshold is not None
     assert model.slice_threshold.groups == 9
+    assert calibration.rule == "every scan by itself"
+    assert any("It takes 39 normal scans" in note and "there are 9" in note for note in outcome.notes)
+
+
+def test_only_copies_belong_together_by_themselves() -> None:
+    def copied(sample: VolumeSample, task: Task) -> Volume:
+        return opener(scans("normal002")[0], task) if sample.path.name == "normal006.nii.gz" else opener(sample, task)
+
+    options, settings = FitOptions(params=PARAMS), SliceSettings(step=4)
+    calibration = fit_scans(NORMAL[:-1], options, settings, copied, Task()).model.calibration
+    assert calibration.groups == (0, 1, 2, 3, 4, 5, 2, 6, 7)
+    assert "1 exact cop" in calibration.rule
+    options = FitOptions(params=PARAMS, groups="regex:normal00([0-4])")
+    calibration = fit_scans(NORMAL[:-1], options, settings, opener, Task()).model.calibration
+    assert calibration.groups == tuple(range(9))
+    options = FitOptions(params=PARAMS, groups="folder")
+    outcome = fit_scans(NORMAL[:4], options, settings, opener, Task())
+    assert any("every scan was left out by itself" in note for note in outcome.notes)
 
 
 @pytest.mark.parametrize("name", ["lesion100", "normal101", "turned_lesion102"])

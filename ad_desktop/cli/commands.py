@@ -11,7 +11,6 @@ from ad_desktop.cli.console import put, put_json, put_table, say, say_failures, 
 from ad_desktop.cli.facts import put_facts, put_parameters
 from ad_desktop.cli.main import ALL_DONE, NOTHING_DONE, SOME_FAILED
 from ad_desktop.cli.predictions import Line, prediction_lines, put_lines
-from ad_desktop.data.folders import scan
 from ad_desktop.data.roi import read_roi
 from ad_desktop.data.samples import Failure
 from ad_desktop.data.tiles import Tiling
@@ -23,7 +22,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.evaluate import evaluate, table_rows
 from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, fit
-from ad_desktop.workflows.gather import scan_normal
+from ad_desktop.workflows.gather import scan_normal, scan_to_check
 from ad_desktop.workflows.model import FittedModel
 from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.store import check_target, load_model, save_model
@@ -80,7 +79,7 @@ def run_predict(chosen: argparse.Namespace) -> int:
     failed = done = 0
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
-        found = scan(chosen.paths, task)
+        found = scan_to_check(chosen.paths, task)
         exporter = None
         if chosen.out:
             make_folder(chosen.out)

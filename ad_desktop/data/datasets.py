@@ -88,6 +88,12 @@ def find_mvtec(folder: Path, task: Task | None = None) -> MvtecDataset | None:
     return dataset if dataset.normal or dataset.test else None
 
 
+def masks_folder(folder: Path) -> Path | None:
+    """The folder of masks of a data set, where ``folder`` has one beside its test pictures; no picture is looked at."""
+    parts = _subfolders(folder)
+    return parts.get(_MASKS) if _TEST in parts else None
+
+
 def load_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Read where a defect is, as H×W of the given size: every pixel that is not black.
 

@@ -1,11 +1,11 @@
-"""The pictures that a user calls normal: all that folders hold, but of a data set its training pictures only."""
+"""The pictures that a user calls normal or wants checked; of a data set not all that its folder holds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ad_desktop.data.datasets import MvtecDataset, find_mvtec
+from ad_desktop.data.datasets import MvtecDataset, find_mvtec, masks_folder
 from ad_desktop.data.folders import Scan, scan
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task
@@ -25,6 +25,17 @@ def scan_normal(paths: Sequence[Path], task: Task) -> Scan:
         else:
             chosen += _training_folders(dataset, task)
     return scan(chosen, task)
+
+
+def scan_to_check(paths: Sequence[Path], task: Task) -> Scan:
+    """List the pictures and scans of files and folders; the masks of a data set are none, and ``task`` gets a note."""
+    found = scan(paths, task)
+    for masks in filter(None, map(masks_folder, paths)):
+        kept = [sample for sample in found.samples if not sample.path.is_relative_to(masks)]
+        if len(kept) < len(found.samples):
+            task.note(f"{masks} holds the masks of a data set: what lies there is not checked.")
+        found.samples = kept
+    return found
 
 
 def _training_folders(dataset: MvtecDataset, task: Task) -> list[Path]:

@@ -11,7 +11,7 @@ from world import make_dataset
 
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task
-from ad_desktop.workflows.gather import scan_normal
+from ad_desktop.workflows.gather import scan_normal, scan_to_check
 
 
 def found(*paths: Path) -> tuple[list[str], tuple[str, ...]]:
@@ -62,3 +62,19 @@ def test_what_cannot_be_used_is_a_failure(world: Path) -> None:
     scan = scan_normal([world / "nowhere", world / "empty", world / "good" / "000.png"], Task())
     assert len(scan.samples) == 1
     assert [Path(failure.path).name for failure in scan.failures] == ["nowhere", "empty"]
+
+
+def test_masks_of_a_data_set_are_not_checked(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "set")
+    task = Task()
+    checked = [sample.path for sample in scan_to_check([root], task).samples]
+    assert len(checked) == 8 + 5 + 6
+    assert not any("ground_truth" in path.parts for path in checked)
+    assert task.notes == (f"{root / 'ground_truth'} holds the masks of a data set: what lies there is not checked.",)
+
+
+def test_a_folder_named_by_itself_is_checked_whatever_its_name(tmp_path: Path) -> None:
+    masks = make_dataset(tmp_path / "set") / "ground_truth"
+    task = Task()
+    assert len(scan_to_check([masks], task).samples) == 6
+    assert task.notes == ()

@@ -123,7 +123,7 @@ def test_errors_are_said_in_words(error, words):
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0.000"), (1.2345, "1.23"), (12.345, "12.3"), (1234.5, "1234"), (-0.5, "-0.500"),
-                        (1e-7, "1.00e-07"), (3e7, "3.00e+07")]
+                        (1e-7, "1.0e-7"), (3e7, "3.0e7")]
 )  # fmt: skip
 def test_scores_are_short(value, text):
     assert format_score(value) == text

@@ -252,8 +252,9 @@ class LibraryRows(QAbstractTableModel):
 
 
 def format_score(value: float) -> str:
-    """A score with four significant digits at most and no exponent in the usual range."""
+    """A score with four significant digits at most, two beside an exponent, which only unusual scores have."""
     if value == 0 or 0.001 <= abs(value) < 100_000:
         digits = max(0, 3 - len(str(int(abs(value))))) if abs(value) >= 1 else 3
         return f"{value:.{digits}f}"
-    return f"{value:.2e}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"

@@ -146,7 +146,7 @@ class LibraryView(QTreeView):
         if compact and column in (Column.LABEL, Column.VERDICT):
             return _ICON_WIDTH
         texts = {
-            Column.SCORE: ("12345", 34),
+            Column.SCORE: ("123456", 28),
             Column.PERCENTILE: ("Percentile", 24),
             Column.VERDICT: ("Anomalous", 26),
         }

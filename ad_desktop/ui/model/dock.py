@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.detectors.base import Detector
+from ad_desktop.ui.column_scroll import ColumnScroll
 from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.fitpanel import FitPanel
@@ -54,11 +55,7 @@ class ModelDock(QDockWidget):
         column.addWidget(self.threshold_section)
         column.addWidget(self.model_section)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = ColumnScroll(inner)
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QVBoxLayout,
@@ -28,6 +27,7 @@ from ad_desktop.ui.model.rates import LARGEST, SMALLEST, rate_for
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.viewer.flow import FlowLayout, group
 
 if TYPE_CHECKING:
     from ad_desktop.scoring.thresholds import Threshold
@@ -189,11 +189,9 @@ def _value_row(title: str, value: QLabel, count: QLabel) -> QWidget:
     font.setBold(True)
     value.setFont(font)
     widget = QWidget()
-    row = QHBoxLayout(widget)
+    row = FlowLayout(widget, push_last=True)
     row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(QLabel(title))
-    row.addWidget(value)
-    row.addStretch(1)
+    row.addWidget(group([QLabel(title), value]))
     row.addWidget(count)
     return widget
 

@@ -31,6 +31,7 @@ class EmptyState(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.6)
         font.setBold(True)
         title.setFont(font)
+        title.setWordWrap(True)
         column = QVBoxLayout()
         column.setSpacing(4)
         column.addWidget(self._picture)
@@ -57,7 +58,8 @@ class EmptyState(QWidget):
 
     def _step(self, number: int, what: str, why: str) -> QHBoxLayout:
         badge = QLabel(str(number))
-        badge.setFixedSize(24, 24)
+        side = max(24, badge.fontMetrics().height() + 4)
+        badge.setFixedSize(side, side)
         badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._numbers.append(badge)
         head = QLabel(what)

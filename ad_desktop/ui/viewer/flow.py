@@ -66,7 +66,7 @@ class FlowLayout(QLayout):
             height = max(item.sizeHint().height() for item in line)
             left = room.left()
             for item in line:
-                size = item.sizeHint()
+                size = item.sizeHint().boundedTo(QSize(room.width(), item.sizeHint().height()))
                 if self._push_last and item is self._items[-1]:
                     left = max(left, room.right() + 1 - size.width())
                 if move:

@@ -24,6 +24,7 @@ from ad_desktop.scoring.regions import Region
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.session import Session
+from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.viewer.findings import Findings
 from ad_desktop.ui.viewer.flow import FlowLayout, group
 
@@ -48,7 +49,7 @@ class RegionsPanel(QFrame):
         self._session = session
         self._regions: tuple[Region, ...] = ()
         self._found: Findings | None = None
-        self.summary = QLabel()
+        self.summary = ElidedLabel(Qt.TextElideMode.ElideRight, stretch=False)
         self.smallest = QSpinBox()
         self.smallest.setRange(0, _LARGEST)
         self.smallest.setSuffix(" px")

@@ -7,10 +7,8 @@ from PySide6.QtGui import QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QDockWidget,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -18,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from ad_desktop.data.samples import Sample
+from ad_desktop.ui.column_scroll import ColumnScroll
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.rows import format_score
@@ -132,12 +131,7 @@ class WhyDock(QDockWidget):
         self._halves.setSpacing(20)
         self._halves.addLayout(left, 5)
         self._halves.addLayout(right, 6)
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(scroll)
+        self.setWidget(ColumnScroll(inner))
         self.setMinimumHeight(150)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -13,7 +13,10 @@ _OBLIQUE_DEGREES = 1.0
 
 
 class Plane(Enum):
-    """A plane by its array axes (z, y, x): the one it is cut across, that of its rows, that of its columns.
+    """A plane by its array axes (z, y, x).
+
+    ``axis`` is the one it is cut across, ``rows`` that along which its rows follow each other, ``columns`` that of
+    its columns.
 
     It presumes x towards the left, y towards the back, z towards the head, as ``patient_axes`` makes them.
     """
@@ -22,25 +25,16 @@ class Plane(Enum):
     CORONAL = (1, 0, 2)
     SAGITTAL = (2, 0, 1)
 
+    def __init__(self, axis: int, rows: int, columns: int) -> None:
+        # Plain attributes: they are asked for a hundred times a frame.
+        self.axis = axis
+        self.rows = rows
+        self.columns = columns
+
     @property
     def title(self) -> str:
         """Its name for people."""
         return self.name.capitalize()
-
-    @property
-    def axis(self) -> int:
-        """The array axis that it is cut across."""
-        return self.value[0]
-
-    @property
-    def rows(self) -> int:
-        """The array axis along which its rows follow each other."""
-        return self.value[1]
-
-    @property
-    def columns(self) -> int:
-        """The array axis along which its columns follow each other."""
-        return self.value[2]
 
     @property
     def upward(self) -> bool:

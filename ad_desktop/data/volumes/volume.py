@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -67,7 +68,7 @@ class Volume:
         z, y, x = self.array.shape
         return z, y, x
 
-    @property
+    @cached_property
     def spacing(self) -> tuple[float, float, float]:
         """Distance in mm between voxels along (z, y, x)."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)

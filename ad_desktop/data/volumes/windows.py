@@ -100,7 +100,8 @@ def to_codes(values: Array, low: float, high: float) -> NDArray[np.uint8]:
     """Values as codes, 0 up to ``low`` and 255 from ``high`` on, C-contiguous; what is not a number gets 0."""
     scaled = np.subtract(values, np.float32(low), dtype=np.float32)
     scaled *= np.float32(255 / max(high - low, 1e-12))
-    # The order of the arguments matters: fmax answers 0 where a value is not a number.
-    np.fmax(scaled, np.float32(0), out=scaled)
-    np.fmin(scaled, np.float32(255), out=scaled)
+    # A third of the time of fmax and fmin; but what is not a number is let through.
+    np.clip(scaled, 0, 255, out=scaled)
+    if scaled.size and np.isnan(scaled.min()):
+        scaled[np.isnan(scaled)] = 0
     return np.ascontiguousarray(scaled.astype(np.uint8))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
-from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap, QRegion
 
 from ad_desktop.ui.volumes.geometry import scale_bar
 
-_CROSS = QColor("#ffd166")
+_CROSS = QColor(255, 209, 102, 200)
+_CROSS_SEAM = QColor(0, 0, 0, 90)
 _GAP = 9
 _LETTER_ROOM = 24
 """How far from the edges the crosshair ends, so that it does not run through the letters."""
 _MARGIN = 8
 _BAR_SHARE = 0.3
+_KEPT = 200
+_SEAM = 1
 
 
 @dataclass(frozen=True)
@@ -29,65 +33,122 @@ ON_BLACK = Ink(QColor("#e7eaee"), QColor(0, 0, 0, 170))
 ON_WHITE = Ink(QColor("#14171b"), QColor(255, 255, 255, 190))
 
 
-def draw_letters(painter: QPainter, room: QRect, letters: tuple[str, str, str, str], title: str, ink: Ink) -> None:
-    """The sides of the patient at the left, right, top and bottom edge; the one at the top clears the ``title``."""
-    align = Qt.AlignmentFlag
-    places = (
-        align.AlignLeft | align.AlignVCenter, align.AlignRight | align.AlignVCenter,
-        align.AlignTop | align.AlignHCenter, align.AlignBottom | align.AlignHCenter,
-    )  # fmt: skip
-    for letter, where in zip(letters, places, strict=True):
-        shift = 0
-        if where & align.AlignTop:
-            needed = 2 * _MARGIN + painter.fontMetrics().horizontalAdvance(f"{title}{letter}")
-            shift = max(0, needed - room.width() // 2)
-        _text(painter, room.translated(shift, 0), letter, where, ink, bold=True)
+class Annotator:
+    """Writes over one plane; texts are drawn once and kept, as their seams take several passes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, bool, int, float, str], QPixmap] = OrderedDict()
+
+    def letters(self, painter: QPainter, room: QRect, letters: tuple[str, str, str, str], title: str, ink: Ink) -> None:
+        """The sides of the patient at the left, right, top and bottom edge; the one at the top clears the ``title``."""
+        align = Qt.AlignmentFlag
+        places = (
+            align.AlignLeft | align.AlignVCenter, align.AlignRight | align.AlignVCenter,
+            align.AlignTop | align.AlignHCenter, align.AlignBottom | align.AlignHCenter,
+        )  # fmt: skip
+        for letter, where in zip(letters, places, strict=True):
+            shift = 0
+            if where & align.AlignTop:
+                needed = 2 * _MARGIN + painter.fontMetrics().horizontalAdvance(f"{title}{letter}")
+                shift = max(0, needed - room.width() // 2)
+            self._text(painter, room.translated(shift, 0), letter, where, ink, bold=True)
+
+    def title(self, painter: QPainter, room: QRect, text: str, ink: Ink) -> None:
+        """The plane and its slice, at the upper left."""
+        self._text(painter, room, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, ink)
+
+    def bar(self, painter: QPainter, room: QRect, scale: float, ink: Ink) -> None:
+        """A scale bar at the lower left, ``scale`` in pixels per mm."""
+        length, text = scale_bar(scale, min(140.0, _BAR_SHARE * room.width()))
+        left, bottom, long = room.left() + _MARGIN + 2, room.bottom() - _MARGIN, length * scale
+        lines = [
+            QLineF(left, bottom, left + long, bottom), QLineF(left, bottom - 4, left, bottom),
+            QLineF(left + long, bottom - 4, left + long, bottom),
+        ]  # fmt: skip
+        for colour, width in ((ink.seam, 4.0), (ink.text, 1.6)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLines(lines)
+        above = QRect(room.left(), room.top(), room.width(), room.height() - 9)
+        self._text(painter, above, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, ink)
+
+    def _text(
+        self, painter: QPainter, room: QRect, text: str, where: Qt.AlignmentFlag, ink: Ink, bold: bool = False
+    ) -> None:
+        stamp = self._stamp(painter, text, ink, bold)
+        size = stamp.deviceIndependentSize().toSize()
+        inner = room.adjusted(_MARGIN - _SEAM, 5 - _SEAM, _SEAM - _MARGIN, _SEAM - 5)
+        align = Qt.AlignmentFlag
+        left = inner.left()
+        if where & align.AlignHCenter:
+            left = inner.center().x() - size.width() // 2
+        elif where & align.AlignRight:
+            left = inner.right() - size.width() + 1
+        top = inner.top()
+        if where & align.AlignVCenter:
+            top = inner.center().y() - size.height() // 2
+        elif where & align.AlignBottom:
+            top = inner.bottom() - size.height() + 1
+        painter.drawPixmap(QPoint(left, top), stamp)
+
+    def _stamp(self, painter: QPainter, text: str, ink: Ink, bold: bool) -> QPixmap:
+        font = QFont(painter.font())
+        font.setBold(bold)
+        ratio = painter.device().devicePixelRatioF()
+        key = (text, bold, ink.text.rgba(), ratio, font.key())
+        stamp = self._kept.get(key)
+        if stamp is None:
+            stamp = self._kept[key] = _stamped(text, font, ink, ratio, painter)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return stamp
 
 
-def draw_title(painter: QPainter, room: QRect, text: str, ink: Ink) -> None:
-    """The plane and its slice, at the upper left."""
-    _text(painter, room, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, ink)
-
-
-def draw_bar(painter: QPainter, room: QRect, scale: float, ink: Ink) -> None:
-    """A scale bar at the lower left, ``scale`` in pixels per mm."""
-    length, text = scale_bar(scale, min(140.0, _BAR_SHARE * room.width()))
-    left, bottom, long = room.left() + _MARGIN + 2, room.bottom() - _MARGIN, length * scale
-    lines = [
-        QLineF(left, bottom, left + long, bottom), QLineF(left, bottom - 4, left, bottom),
-        QLineF(left + long, bottom - 4, left + long, bottom),
-    ]  # fmt: skip
-    for colour, width in ((ink.seam, 4.0), (ink.text, 1.6)):
-        painter.setPen(QPen(colour, width))
-        painter.drawLines(lines)
-    above = QRect(room.left(), room.top(), room.width(), room.height() - 9)
-    _text(painter, above, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, ink)
+def _stamped(text: str, font: QFont, ink: Ink, ratio: float, painter: QPainter) -> QPixmap:
+    """A text with its seam on nothing."""
+    before = painter.font()
+    painter.setFont(font)
+    room = painter.fontMetrics().boundingRect(QRect(0, 0, 10_000, 1000), 0, text)
+    painter.setFont(before)
+    stamp = QPixmap(((room.size() + QRect(0, 0, 2 * _SEAM, 2 * _SEAM).size()).toSizeF() * ratio).toSize())
+    stamp.setDevicePixelRatio(ratio)
+    stamp.fill(Qt.GlobalColor.transparent)
+    own = QPainter(stamp)
+    own.setFont(font)
+    inner = QRect(QPoint(_SEAM, _SEAM), room.size())
+    own.setPen(ink.seam)
+    for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)):
+        own.drawText(inner.translated(across, down), 0, text)
+    own.setPen(ink.text)
+    own.drawText(inner, 0, text)
+    own.end()
+    return stamp
 
 
 def draw_cross(painter: QPainter, room: QRect, place: QPointF) -> None:
     """Two lines through a place, open around it so that it can be seen."""
-    x, y = place.x(), place.y()
-    area = QRectF(room).adjusted(_LETTER_ROOM, _LETTER_ROOM, -_LETTER_ROOM, -_LETTER_ROOM)
-    before, after = max(area.left(), x - _GAP), min(area.right(), x + _GAP)
-    over, under = max(area.top(), y - _GAP), min(area.bottom(), y + _GAP)
-    lines = [
-        QLineF(area.left(), y, before, y), QLineF(after, y, area.right(), y),
-        QLineF(x, area.top(), x, over), QLineF(x, under, x, area.bottom()),
-    ]  # fmt: skip
-    seen = QColor(_CROSS)
-    seen.setAlpha(200)
-    for colour, width in ((QColor(0, 0, 0, 90), 2.6), (seen, 1.0)):
-        painter.setPen(QPen(colour, width))
-        painter.drawLines(lines)
+    for seam in (1, 0):
+        for strip in _strips(room, place, seam):
+            painter.fillRect(strip, _CROSS_SEAM if seam else _CROSS)
 
 
-def _text(painter: QPainter, room: QRect, text: str, where: Qt.AlignmentFlag, ink: Ink, bold: bool = False) -> None:
-    font = painter.font()
-    font.setBold(bold)
-    painter.setFont(font)
-    inner = room.adjusted(_MARGIN, 5, -_MARGIN, -5)
-    painter.setPen(ink.seam)
-    for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)):
-        painter.drawText(inner.translated(across, down), int(where), text)
-    painter.setPen(ink.text)
-    painter.drawText(inner, int(where), text)
+def cross_region(room: QRect, place: QPointF) -> QRegion:
+    """What the crosshair at a place covers."""
+    region = QRegion()
+    for strip in _strips(room, place, 1):
+        region |= QRegion(strip)
+    return region
+
+
+def _strips(room: QRect, place: QPointF, seam: int) -> list[QRect]:
+    """The crosshair's four arms, ``seam`` pixels wider on each side."""
+    x, y = round(place.x() - 0.5), round(place.y() - 0.5)
+    area = room.adjusted(_LETTER_ROOM, _LETTER_ROOM, -_LETTER_ROOM, -_LETTER_ROOM)
+    thick, strips = 1 + 2 * seam, []
+    if area.top() <= y <= area.bottom():
+        for start, end in ((area.left(), min(x - _GAP, area.right())), (max(x + _GAP, area.left()), area.right())):
+            strips.append(QRect(start, y - seam, end - start + 1, thick))
+    if area.left() <= x <= area.right():
+        for start, end in ((area.top(), min(y - _GAP, area.bottom())), (max(y + _GAP, area.top()), area.bottom())):
+            strips.append(QRect(x - seam, start, thick, end - start + 1))
+    return [strip for strip in strips if strip.width() > 0 and strip.height() > 0]

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import pyqtgraph
-from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -24,19 +20,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from ad_desktop.data.volumes.planes import Plane
-from ad_desktop.data.volumes.windows import Window, to_codes
-from ad_desktop.ui.volumes.annotations import ON_BLACK, ON_WHITE, draw_bar, draw_cross, draw_letters, draw_title
+from ad_desktop.data.volumes.windows import Window
+from ad_desktop.ui.volumes.annotations import cross_region, draw_cross
 from ad_desktop.ui.volumes.geometry import Eye
-from ad_desktop.ui.volumes.outline import outline
+from ad_desktop.ui.volumes.painting import PlanePainter
 from ad_desktop.ui.volumes.projector import Projector
-from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer, Scene
+from ad_desktop.ui.volumes.scene import Scene
 
 _REACH = 7
 """How near the cursor counts as on the crosshair, in pixels."""
 _CLICK = 4
 _NOTCH = 120
-_GREYS = [0xFF000000 | code * 0x010101 for code in range(256)]
 _SCROLL_KEYS = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
 
 
@@ -52,15 +46,18 @@ class PlaneView(QWidget):
     focused = Signal()
     seen = Signal()
 
-    def __init__(self, plane: Plane, scene: Scene, projector: Projector, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, scene: Scene, painter: PlanePainter, projector: Projector, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.plane = plane
+        self.plane = plane = painter.plane
         self._scene = scene
-        self._projector = projector
+        self._painter = painter
         self._eye: Eye | None = None
         self._fitted = True
         self._picture: QPixmap | None = None
         self._shown = (-1, 0.0)
+        self._crossed = QPointF()
         self._press: QPointF | None = None
         self._last = QPointF()
         self._drag = ""
@@ -90,7 +87,7 @@ class PlaneView(QWidget):
         volume = self._scene.volume
         if volume is not None:
             mirrored = self.plane.mirrored(self._scene.neurological)
-            self._eye = Eye.fitting(self._area(), self._size(), mirrored, self.plane.upward)
+            self._eye = Eye.fitting(self._painter.area, self._size(), mirrored, self.plane.upward)
             self._repaint_all()
             self.seen.emit()
 
@@ -130,11 +127,13 @@ class PlaneView(QWidget):
             return
         if self._eye is None:
             self.fit()
-        if self._picture is None:
-            self._picture = self._render()
-        painter.drawPixmap(0, 0, self._picture)
+        if self._picture is None and self._eye is not None:
+            self._picture = self._render(self._eye)
+        if self._picture is not None:
+            painter.drawPixmap(0, 0, self._picture)
         if self._scene.crosshair and not self._scene.bare:
-            draw_cross(painter, self.rect(), self.place_of(self._scene.cross))
+            self._crossed = self.place_of(self._scene.cross)
+            draw_cross(painter, self.rect(), self._crossed)
         if self.hasFocus():
             painter.setPen(QPen(QColor("#4c9ff0"), 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -231,85 +230,26 @@ class PlaneView(QWidget):
             self._scene.set_look(bare=False)
         self.update()
 
-    def _render(self) -> QPixmap:
+    def _render(self, eye: Eye) -> QPixmap:
         """All but the crosshair, which moves on its own."""
-        scene, ratio = self._scene, self.devicePixelRatioF()
+        ratio = self.devicePixelRatioF()
         pixmap = QPixmap((self.size().toSizeF() * ratio).toSize())
         pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(Qt.GlobalColor.white if scene.window.inverted else Qt.GlobalColor.black)
         painter = QPainter(pixmap)
-        painter.setTransform(self._transform())
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        index = scene.slice_of(self.plane)
-        values = self._values(index)
-        if values is not None:
-            window = scene.window
-            self._paint_codes(painter, to_codes(values, window.low, window.high), _greys(window), 1)
-        layers = () if scene.bare else scene.layers
-        for layer in layers:
-            if isinstance(layer, ColourLayer):
-                codes = to_codes(layer.sampler.cut(self.plane, index), layer.low, layer.high)
-                self._paint_codes(painter, codes, list(layer.table), layer.sampler.step(self.plane))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for layer in layers:
-            if isinstance(layer, LineLayer):
-                self._paint_lines(painter, layer, index)
-        painter.resetTransform()
-        self._annotate(painter)
+        painter.setFont(self.font())
+        self._painter.paint(painter, self.rect(), eye)
         painter.end()
-        self._shown = (index, scene.slab_mm)
+        self._shown = self._painter.state
         return pixmap
 
-    def _values(self, index: int) -> NDArray | None:
-        scene = self._scene
-        if not scene.slab_mm:
-            return scene.cut(self.plane)
-        return self._projector.get(scene.grid, self.plane, index, scene.slab_mm)
-
-    def _paint_codes(self, painter: QPainter, codes: NDArray[np.uint8], table: list[int], step: int) -> None:
-        height, width = codes.shape
-        image = QImage(codes.data, width, height, codes.strides[0], QImage.Format.Format_Indexed8)
-        image.setColorTable(table)
-        opaque = table[0] >> 24 == 255
-        form = QImage.Format.Format_RGB32 if opaque else QImage.Format.Format_ARGB32_Premultiplied
-        rows, columns = self._spacing()
-        target = QRectF(-step / 2 * columns, -step / 2 * rows, width * step * columns, height * step * rows)
-        painter.drawImage(target, image.convertToFormat(form), QRectF(0, 0, width, height))
-
-    def _paint_lines(self, painter: QPainter, layer: LineLayer, index: int) -> None:
-        points = outline(layer.sampler.cut(self.plane, index), layer.level)
-        if not len(points):
-            return
-        step = layer.sampler.step(self.plane)
-        rows, columns = self._spacing()
-        x, y = np.ascontiguousarray((points.astype(np.float64) * (step * columns, step * rows)).T)
-        path = pyqtgraph.functions.arrayToQPath(x, y, connect="pairs")
-        for colour, width in ((QColor(0, 0, 0, 150), 3.2), (QColor(layer.colour), 1.6)):
-            pen = QPen(colour, width)
-            pen.setCosmetic(True)
-            if layer.dashed and width < 2:
-                pen.setDashPattern([4, 3])
-            painter.setPen(pen)
-            # The seam lies under the line: its edges need not be smooth, which is quicker.
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, width < 2)
-            painter.drawPath(path)
-
-    def _annotate(self, painter: QPainter) -> None:
-        scene = self._scene
-        volume = scene.grid
-        count = volume.shape[self.plane.axis]
-        text = f"{self.plane.title}  {scene.slice_of(self.plane) + 1} / {count}"
-        if scene.slab_mm:
-            text += f"  ·  MIP {scene.slab_mm:g} mm"
-        ink = ON_WHITE if scene.window.inverted else ON_BLACK
-        draw_title(painter, self.rect(), text, ink)
-        draw_letters(painter, self.rect(), self.plane.letters(volume, scene.neurological), text, ink)
-        draw_bar(painter, self.rect(), 1.0 if self._eye is None else self._eye.scale, ink)
-
     def _follow(self) -> None:
-        if self._scene.volume is None or self._scene.slice_of(self.plane) != self._shown[0]:
+        if self._scene.volume is None or self._painter.state != self._shown:
             self._picture = None
-        self.update()
+            self.update()
+        elif self._scene.crosshair:
+            # Only the lines move; the rest of the plane is not painted again.
+            region = cross_region(self.rect(), self.place_of(self._scene.cross))
+            self.update(region | cross_region(self.rect(), self._crossed))
 
     def _forget(self) -> None:
         # What was seen of another scan means nothing here.
@@ -323,13 +263,8 @@ class PlaneView(QWidget):
             self._eye = Eye(eye.centre, eye.scale, self.plane.mirrored(scene.neurological), eye.upward)
         self.update()
 
-    def _area(self) -> QRectF:
-        rows, columns = self._spacing()
-        height, width = self.plane.shape(self._scene.grid)
-        return QRectF(-columns / 2, -rows / 2, width * columns, height * rows)
-
     def _spacing(self) -> tuple[float, float]:
-        return self.plane.spacing(self._scene.grid)
+        return self._painter.spacing
 
     def _size(self) -> QSizeF:
         return QSizeF(self.size())
@@ -353,10 +288,6 @@ class PlaneView(QWidget):
         index = tuple(math.floor(i + 0.5) for i in self.index_at(place))
         inside = all(0 <= i < n for i, n in zip(index, volume.shape[::-1], strict=True))
         self.hovered.emit(index if inside else None)
-
-
-def _greys(window: Window) -> list[int]:
-    return _GREYS[::-1] if window.inverted else _GREYS
 
 
 def dragged_window(window: Window, by: QPointF) -> Window:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QWidget
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.volumes.facts import Facts
+from ad_desktop.ui.volumes.painting import PlanePainter
 from ad_desktop.ui.volumes.plane_view import PlaneView
 from ad_desktop.ui.volumes.projector import Projector
 from ad_desktop.ui.volumes.scene import Scene
@@ -21,7 +22,7 @@ class Pane(QWidget):
     def __init__(self, plane: Plane, scene: Scene, projector: Projector, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene = scene
-        self.view = PlaneView(plane, scene, projector)
+        self.view = PlaneView(scene, PlanePainter(plane, scene, projector), projector)
         self.slider = QSlider(Qt.Orientation.Vertical)
         self.slider.setAccessibleName(f"{plane.title} slice")
         self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)

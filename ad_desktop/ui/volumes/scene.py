@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
+from ad_desktop.data.volumes.cuts import Cuts
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.volume import Array, Volume
@@ -66,6 +67,8 @@ class Scene(QObject):
         self.bare = False
         self.slab_mm = 0.0
         self.layers: tuple[Layer, ...] = ()
+        self._cuts: Cuts | None = None
+        self._cut: dict[Plane, tuple[int, Array]] = {}
 
     @property
     def grid(self) -> Volume:
@@ -79,6 +82,8 @@ class Scene(QObject):
         self.volume = volume
         self.window = window
         self.layers = ()
+        self._cuts = None if volume is None else Cuts(volume.array)
+        self._cut.clear()
         if volume is not None:
             z, y, x = volume.shape
             self.cross = (x // 2, y // 2, z // 2)
@@ -142,5 +147,17 @@ class Scene(QObject):
         self.look_at(cross)
 
     def cut(self, plane: Plane) -> Array:
-        """The volume's values on the slice of a plane that is shown."""
-        return plane.cut(self.grid.array, self.slice_of(plane))
+        """The volume's values on the slice of a plane that is shown; the same array until it is another slice."""
+        index, last = self.slice_of(plane), self._cut.get(plane)
+        if self._cuts is None:
+            raise RuntimeError("no volume is shown")
+        if last is None or last[0] != index:
+            last = self._cut[plane] = index, self._cuts.get(plane, index)
+        return last[1]
+
+    @property
+    def cuts(self) -> list[Cuts]:
+        """The slices of the volume, and of what lies over it on its own voxels."""
+        own = [] if self._cuts is None else [self._cuts]
+        samplers = {layer.sampler for layer in self.layers if layer.sampler.same}
+        return own + [sampler.cuts for sampler in samplers]

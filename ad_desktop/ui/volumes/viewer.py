@@ -18,6 +18,7 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.header import ViewerHeader
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.facts import describe_position, describe_value, sentence, value_of
+from ad_desktop.ui.volumes.fetching import SliceFetcher
 from ad_desktop.ui.volumes.fusion import Fusion
 from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.opening import OpeningPage
@@ -54,6 +55,7 @@ class VolumeViewer(QWidget):
         self._item: Item | None = None
         self.scene = Scene(self)
         self.projector = Projector(runner, self)
+        self.fetcher = SliceFetcher(self.scene, runner, self)
         self.source = ScanSource(runner, load, self)
         self.controls = VolumeControls(icons, settings)
         self.header = ViewerHeader(session, theme, arrows)

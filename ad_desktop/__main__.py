@@ -6,14 +6,21 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ad_desktop.program import MAKE_GRAPH, READ_VOLUMES, restore_library_path
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``arguments`` (default: the process's own) and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--read-volumes"]:
+    restore_library_path()
+    if given == [READ_VOLUMES]:
         from ad_desktop.data.volumes.child import main as read_volumes
 
         return read_volumes()
+    if len(given) == 2 and given[0] == MAKE_GRAPH:
+        from ad_desktop.detectors.nets.export import main as make_graph
+
+        return make_graph(given[1])
     from ad_desktop.cli.main import COMMANDS
     from ad_desktop.cli.main import main as run_command
 

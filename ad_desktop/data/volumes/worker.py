@@ -12,17 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import ad_desktop
 from ad_desktop.data.volumes.readers.base import Array
+from ad_desktop.program import READ_VOLUMES, helper_command, helper_environment
 from ad_desktop.task import Task
 
-CHILD_FLAG = "--read-volumes"
-"""What makes the program itself the reading process."""
 PATIENCE_SECONDS = 60.0
 """How long a reader may show no sign of progress."""
 _POLL_SECONDS = 0.1
@@ -39,16 +36,12 @@ class Worker:
     """One reading process; one request at a time."""
 
     def __init__(self) -> None:
-        package = str(Path(ad_desktop.__file__).parents[1])
-        # -P: a folder the user happens to be in must not stand in for a library.
-        start = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", "ad_desktop"]
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self.fresh = True
         self.ready = True
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [*start, CHILD_FLAG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, **one, "PYTHONPATH": paths, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"},
+            helper_command(READ_VOLUMES), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**helper_environment(), **one, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
         if sys.platform == "linux":

@@ -7,7 +7,6 @@ megabytes; none of that reaches the process that only wants to run the graph.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from ad_desktop.detectors.base import FloatArray
 from ad_desktop.detectors.nets.backbones import Backbone, find_backbone
 from ad_desktop.detectors.nets.graphs import GraphKey, write_graph
 from ad_desktop.errors import WeightsError
+from ad_desktop.program import MAKE_GRAPH, helper_command, helper_environment
 from ad_desktop.task import Task
 
 TOLERANCE = 1e-4
@@ -38,18 +38,18 @@ def export_apart(spec: Backbone, weights: Path, key: GraphKey, path: Path, task:
     Raises ``WeightsError`` if the weights do not fit, ``ExportError`` if there is no graph or it does
     not equal torch within ``TOLERANCE``, and ``Cancelled``.
     """
-    if getattr(sys, "frozen", False) or not sys.executable:
+    if not sys.executable:
         raise ExportError("no Python interpreter to run the exporter")
     task.check()
     arguments = json.dumps([spec.name, str(weights), key.sha256, key.levels, key.side, str(path)])
-    command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, arguments]
+    command = helper_command(MAKE_GRAPH, arguments, python_options=["-W", "ignore"])
     try:
-        child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+        child = subprocess.Popen(  # noqa: S603 - ourselves
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=helper_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError as error:
@@ -73,13 +73,6 @@ def _wait(child: subprocess.Popen[bytes], task: Task) -> tuple[bytes, bytes]:
         if child.poll() is None:
             child.kill()
             child.communicate()
-
-
-def _environment() -> dict[str, str]:
-    # The package may be run from a checkout that only this process has on its path.
-    root = str(Path(__file__).parents[3])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def _last_line(output: bytes) -> str:
@@ -123,7 +116,7 @@ def check_equal(levels: Sequence[int], found: Sequence[FloatArray], expected: Se
 
 
 def main(arguments: str) -> int:
-    """Make one graph; what is wrong with the weights goes to standard output."""
+    """Make one graph; what is wrong with the weights goes to standard output, anything else to standard error."""
     import torch
 
     # One thread: torch's thread pool collapses on a busy machine, and there is little to compute.
@@ -132,12 +125,11 @@ def main(arguments: str) -> int:
     spec = find_backbone(name)
     try:
         graph = make_graph(spec, Path(weights), levels, side)
+        write_graph(Path(path), GraphKey(name, sha256, tuple(levels), side), graph)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
         return _WEIGHTS_ERROR
-    write_graph(Path(path), GraphKey(name, sha256, tuple(levels), side), graph)
+    except Exception as error:  # told here: a frozen program has last words of its own
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

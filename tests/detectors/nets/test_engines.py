@@ -159,8 +159,8 @@ def test_what_ends_the_exporter_is_told(
 ) -> None:
     (tmp_path / "broken" / "ad_desktop").mkdir(parents=True)
     (tmp_path / "broken" / "ad_desktop" / "__init__.py").write_text("raise RuntimeError('no space left')")
-    environment = {**export._environment(), "PYTHONPATH": str(tmp_path / "broken")}
-    monkeypatch.setattr(export, "_environment", lambda: environment)
+    environment = {**export.helper_environment(), "PYTHONPATH": str(tmp_path / "broken")}
+    monkeypatch.setattr(export, "helper_environment", lambda: environment)
     key = make_key(LITE.name, weights_of[LITE.name].sha256, (2,), SIDE)
     with pytest.raises(ExportError, match=r"^RuntimeError: no space left$"):
         export_apart(LITE, weights_of[LITE.name].path, key, tmp_path / "graph", Task())

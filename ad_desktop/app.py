@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import logging
 import signal
@@ -10,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from types import TracebackType
 
 import platformdirs
 import pyqtgraph
@@ -22,6 +20,9 @@ from PySide6.QtWidgets import QApplication
 from ad_desktop.detectors.registry import detectors
 from ad_desktop.jobs import JobRunner
 from ad_desktop.resources import resource
+from ad_desktop.ui.crash.journal import Journal
+from ad_desktop.ui.crash.unexpected import Unexpected
+from ad_desktop.ui.crash.watch import CrashWatch
 from ad_desktop.ui.main_window import MainWindow
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.style import StyleSheet
@@ -44,9 +45,13 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
     garbage = GarbageCollector(interval=1.0)
     runner = JobRunner()
     window = make_window(app, runner, log_file)
-    _show_unexpected(window)
+    unexpected = Unexpected(window.close_now, app)
+    unexpected.raised.connect(lambda error: window.problems.error("Unexpected", error))
+    journal = Journal(Path(platformdirs.user_state_dir(APPLICATION, appauthor=False)) / "windows")
+    watch = CrashWatch(window, runner, journal, log_file)
     _end_on_interrupt(window)
     window.show()
+    QTimer.singleShot(0, watch, watch.tell_last)
     if sample:
         QTimer.singleShot(0, window, window.open_sample)
     elif paths:
@@ -57,6 +62,8 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
         runner.shutdown()
         garbage.timer.stop()
         gc.enable()
+        unexpected.release()
+        journal.close()
         logging.shutdown()
 
 
@@ -93,30 +100,10 @@ def start_log() -> Path:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     _LOG.addHandler(handler)
     _LOG.setLevel(logging.INFO)
-    if sys.stderr is not None:
-        faulthandler.enable()
     return path
 
 
-def _show_unexpected(window: MainWindow) -> None:
-    """Log exceptions that nobody caught, and list them in the window instead of ending it."""
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            window.close_now()
-            return
-        _LOG.critical("Unexpected", exc_info=(kind, error, trace))
-        sys.__excepthook__(kind, error, trace)
-        if isinstance(error, Exception):
-            window.problems.error("Unexpected", error)
-
-    sys.excepthook = hook
-
-
 def _end_on_interrupt(window: MainWindow) -> None:
-    """Let Ctrl+C and a polite kill close the window: Python sees signals only while it runs, so wake it."""
+    """Let Ctrl+C and a polite kill close the window."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.close_now())
-    timer = QTimer(window)
-    timer.timeout.connect(lambda: None)
-    timer.start(250)

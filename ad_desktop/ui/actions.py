@@ -51,7 +51,7 @@ class Actions(QObject):
         self.cancel = make("&Cancel the running job", "close-circle-outline", "Esc")
         self.shortcuts = make("&Shortcuts", "keyboard-outline", "Ctrl+/")
         self.guide = make("&Guide", "book-open-page-variant-outline", _Standard.HelpContents)
-        self.log_folder = make("Show the &log file", "text-box-outline")
+        self.log = make("Show the &log…", "text-box-outline", tip="Where the log file is, and a report to copy")
         self.about = make("&About AD Desktop", "information-outline")
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
 
 from ad_desktop.data.samples import Label, VolumeSample
@@ -15,11 +15,10 @@ from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.detectors.base import Detector
 from ad_desktop.errors import UserError
 from ad_desktop.jobs import JobRunner, LaneName
-from ad_desktop.resources import resource
-from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
 from ad_desktop.ui.actions import Actions
 from ad_desktop.ui.choosing import FileDialogs
 from ad_desktop.ui.commands import Edits
+from ad_desktop.ui.crash.report import Reporter
 from ad_desktop.ui.drops import DropVeil
 from ad_desktop.ui.export_dialog import ExportDialog
 from ad_desktop.ui.flows.exporting import ExportFlow, ExportRequest
@@ -28,7 +27,7 @@ from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
 from ad_desktop.ui.flows.predicting import PredictFlow
 from ad_desktop.ui.flows.ranking import RankWhenScored
 from ad_desktop.ui.flows.updating import Changed, change_text
-from ad_desktop.ui.help.guide import GuideDialog
+from ad_desktop.ui.help.dialogs import HelpDialogs
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.dock import LibraryDock
@@ -82,6 +81,7 @@ class MainWindow(QMainWindow):
         self._theme = theme
         self._sample = sample
         self._log_file = log_file
+        self.reporter = Reporter()
         self.session = session
         self.undo_stack = QUndoStack(self)
         self.problems = ProblemList(self)
@@ -212,10 +212,7 @@ class MainWindow(QMainWindow):
         a.fit.triggered.connect(self.fit)
         a.resume.triggered.connect(self.predicting.resume)
         a.cancel.triggered.connect(self._runner.cancel_all)
-        a.shortcuts.triggered.connect(self._show_shortcuts)
-        a.guide.triggered.connect(self._show_guide)
-        a.about.triggered.connect(lambda: AboutDialog(self.windowIcon(), self).open())
-        a.log_folder.triggered.connect(lambda: _open(self._log_file.parent))
+        self.help = HelpDialogs(a, self._groups, self.reporter, self._log_file, self)
         view = self.library.view
         why = self.why.toggle
         local = [*a.of_library(), a.select_all, why]
@@ -377,17 +374,14 @@ class MainWindow(QMainWindow):
     def _give_height(self, dock: QDockWidget, height: int) -> None:
         self.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
-    def _show_shortcuts(self) -> None:
+    def _groups(self) -> list[tuple[str, list[QAction]]]:
         viewer = [*self.viewer.controls.actions_of_view(), *self.viewer.roi_bar.actions_of_mode(), self.why.toggle]
-        groups = [*self.actions_.groups(), ("Viewer", viewer), ("Scans", self.scan_viewer.controls.actions_of_view())]
-        ShortcutsDialog(groups, self).open()
-
-    def _show_guide(self) -> None:
-        GuideDialog(resource("guide"), self).show()
+        return [*self.actions_.groups(), ("Viewer", viewer), ("Scans", self.scan_viewer.controls.actions_of_view())]
 
     def _ask_devices(self) -> None:
         job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)
         job.succeeded.connect(self.model.settings.set_devices)
+        job.succeeded.connect(self.reporter.set_devices)
         job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
 
 

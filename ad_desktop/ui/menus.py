@@ -40,7 +40,7 @@ class Menus:
         model.addActions([actions.fit, actions.resume, actions.cancel])
         self.view: QMenu = bar.addMenu("&View")
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([actions.guide, actions.shortcuts, actions.log_folder])
+        help_menu.addActions([actions.guide, actions.shortcuts, actions.log])
         help_menu.addSeparator()
         help_menu.addAction(actions.about)
 

@@ -47,9 +47,13 @@ class Problem:
 
 
 class ProblemList(QObject):
-    """Problems in the order they came; ``changed`` comes after each change."""
+    """Problems in the order they came; ``changed`` comes after each change.
+
+    ``unexpected`` carries an exception that is a fault of the program.
+    """
 
     changed = Signal()
+    unexpected = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,6 +70,8 @@ class ProblemList(QObject):
         if not isinstance(error, UserError):
             _LOG.error("%s failed", subject, exc_info=error)
         self._add([(Level.ERROR, subject, text)])
+        if is_unexpected(error):
+            self.unexpected.emit(error)
         return text
 
     def failures(self, failures: list[Failure]) -> None:
@@ -87,6 +93,11 @@ class ProblemList(QObject):
             self.problems += [Problem(level, subject, text, now) for level, subject, text in lines]
             del self.problems[:-_KEPT]
             self.changed.emit()
+
+
+def is_unexpected(error: Exception) -> bool:
+    """Whether it is a fault of the program: nothing the user or the machine can be told of."""
+    return not isinstance(error, UserError | OSError | MemoryError) and "out of memory" not in str(error).lower()
 
 
 def describe_error(error: Exception) -> str:

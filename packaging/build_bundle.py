@@ -1,0 +1,140 @@
+"""Makes the folder that is handed out: runs PyInstaller, trims, adds licences and installer, lists what is in it."""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import hashlib
+import os
+import platform
+import py_compile
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import licences  # noqa: E402
+
+import ad_desktop  # noqa: E402
+
+LIST = "FILES.sha256"
+INSIDE = "_internal"
+_STRIPPED = ("libtorch_cpu.so", "libtorch_cuda.so", "libtorch_python.so", "libtorch_cuda_linalg.so")
+"""Libraries of torch whose symbols for debuggers take many megabytes; others are stripped already."""
+_SPRING_2026 = "1767225600"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Takes minutes, and twice the bundle's size on disk.")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder in which the bundle is made")
+    parser.add_argument("--work", type=Path, default=ROOT / "build", help="folder for PyInstaller's own files")
+    chosen = parser.parse_args()
+    folder = chosen.out.absolute() / bundle_name()
+    freeze(folder, chosen.work.absolute())
+    compile_sources(folder / INSIDE)
+    strip_symbols(folder / INSIDE)
+    add_installer(folder)
+    count = licences.collect(folder)
+    write_list(folder)
+    print_sizes(folder)
+    print(f"licences of {count} packages in {folder / licences.FOLDER}")
+    print(f"{folder}: {megabytes(size(folder)):,.0f} MB")
+    return 0
+
+
+def bundle_name() -> str:
+    """Name of the folder: program, version, system, and what torch was built for."""
+    import torch
+
+    device = f"cuda{torch.version.cuda}" if torch.version.cuda else "cpu"
+    return f"ad-desktop-{ad_desktop.__version__}-{sys.platform}-{platform.machine().lower()}-{device}"
+
+
+def freeze(folder: Path, work: Path) -> None:
+    """Run PyInstaller; with fixed seed and date, so that the same sources give the same files."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": _SPRING_2026,
+                   "AD_DESKTOP_BUNDLE": folder.name, "QT_QPA_PLATFORM": "offscreen"}  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", str(folder.parent),
+         "--workpath", str(work), str(ROOT / "packaging" / "ad_desktop.spec")],
+        env=environment, cwd=ROOT, check=True,
+    )  # fmt: skip
+
+
+def compile_sources(inside: Path) -> None:
+    """Compile modules that are there as sources, to files that fit whatever time the copies have."""
+    for source in inside.rglob("*.py"):
+        source.with_suffix(".pyc").unlink(missing_ok=True)
+    compileall.compile_dir(
+        inside, quiet=2, maxlevels=99, stripdir=str(inside),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )  # fmt: skip
+
+
+def strip_symbols(inside: Path) -> None:
+    """Take the symbols for debuggers out of torch's own libraries, where the tool for it is there."""
+    tool = shutil.which("strip")
+    if tool is None or sys.platform != "linux":
+        return
+    for library in inside.rglob("*.so"):
+        if library.name in _STRIPPED and not library.is_symlink():
+            subprocess.run([tool, "--strip-unneeded", str(library)], check=True)
+
+
+def add_installer(folder: Path) -> None:
+    """What puts the program into the user's menu, and the licence."""
+    shutil.copy2(ROOT / "LICENSE", folder / "LICENSE")
+    if sys.platform != "linux":
+        return
+    share = folder / "share"
+    share.mkdir()
+    for name in ("ad-desktop.desktop", "io.github.ad_desktop.metainfo.xml"):
+        shutil.copy2(ROOT / "packaging" / name, share / name)
+    shutil.copy2(ROOT / "packaging" / "install.sh", folder / "install.sh")
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file and link of the bundle, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def write_list(folder: Path) -> None:
+    """All files with their hashes, to be checked with sha256sum --check."""
+    (folder / LIST).unlink(missing_ok=True)
+    lines = []
+    for path in files(folder):
+        with path.open("rb") as stream:
+            lines.append(f"{hashlib.file_digest(stream, 'sha256').hexdigest()}  {path.relative_to(folder).as_posix()}")
+    (folder / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files; a link takes none."""
+    return sum(path.stat().st_size for path in files(folder) if not path.is_symlink())
+
+
+def print_sizes(folder: Path) -> None:
+    """Megabytes by package, the largest first."""
+    sizes: Counter[str] = Counter()
+    for path in files(folder):
+        if not path.is_symlink():
+            parts = path.relative_to(folder).parts
+            top = parts[1] if parts[0] == INSIDE and len(parts) > 2 else "single files"
+            sizes[top.removesuffix(".libs")] += path.stat().st_size
+    for name, taken in sizes.most_common():
+        if megabytes(taken) >= 1:
+            print(f"{megabytes(taken):8.1f} MB  {name}")
+
+
+def megabytes(count: int) -> float:
+    return count / 1e6
+
+
+if __name__ == "__main__":
+    print(f"PyInstaller {version('pyinstaller')}, Python {platform.python_version()}")
+    sys.exit(main())

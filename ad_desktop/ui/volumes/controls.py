@@ -34,6 +34,8 @@ class VolumeControls(QFrame):
         self.crosshair = self._toggle("Crosshair", "crosshairs", "X", "Show where the planes meet")
         self.maximise = self._toggle("One plane alone", "arrow-expand-all", "M",
                                      "Let the plane with the focus fill the room", on=False)  # fmt: skip
+        self.compare = self._toggle("Side by side", "compare", "S",
+                                    "The scan alone beside the scan with what lies over it", on=False)  # fmt: skip
         self.slab = self._toggle("Slab projection", "layers-triple-outline", "P",
                                  "Largest value through a slab (MIP)", on=False)  # fmt: skip
         self.contour = self._toggle("Threshold contour", "vector-polyline", "T",
@@ -73,8 +75,8 @@ class VolumeControls(QFrame):
     def actions_of_view(self) -> list[QAction]:
         """Actions for menus and for the keys of other widgets."""
         return [
-            *self.presets, self.invert, self.neurological, self.crosshair, self.maximise, self.slab, self.fit,
-            self.contour, self.truth,
+            *self.presets, self.invert, self.neurological, self.crosshair, self.maximise, self.compare, self.slab,
+            self.fit, self.contour, self.truth,
         ]  # fmt: skip
 
     def set_active(self, active: bool) -> None:
@@ -104,7 +106,9 @@ class VolumeControls(QFrame):
         flow.addWidget(group([self.preset, button_of(self.invert)], spacing=2))
         flow.addWidget(group([button_of(self.slab), self.thickness], spacing=2))
         flow.addWidget(group([QLabel("On top"), self.fusion, self.opacity]))
-        toggles = (self.contour, self.truth, self.crosshair, self.neurological, self.maximise, self.fit)
+        toggles = (
+            self.contour, self.truth, self.compare, self.crosshair, self.neurological, self.maximise, self.fit,
+        )  # fmt: skip
         flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
 
     def _preset_action(self, number: int, preset: Preset) -> QAction:
@@ -131,7 +135,7 @@ class VolumeControls(QFrame):
     def _remembered(self) -> dict[str, QAction]:
         return {
             "neurological": self.neurological, "crosshair": self.crosshair, "contour": self.contour,
-            "truth": self.truth,
+            "truth": self.truth, "compare": self.compare,
         }  # fmt: skip
 
     def _change(self) -> None:

@@ -38,7 +38,7 @@ class PlaneView(QWidget):
     """Wheel scrolls, dragging pans (on the crosshair: moves it), right drag sets the window, Ctrl+wheel zooms.
 
     ``hovered`` carries the voxel under the cursor (x first) or None, ``maximise`` comes with a double click,
-    ``seen`` when another part of the plane is in view.
+    ``seen`` when another part of the plane is in view. A ``bare`` view shows nothing that lies over the scan.
     """
 
     hovered = Signal(object)
@@ -47,10 +47,13 @@ class PlaneView(QWidget):
     seen = Signal()
 
     def __init__(
-        self, scene: Scene, painter: PlanePainter, projector: Projector, parent: QWidget | None = None
-    ) -> None:
+        self, scene: Scene, painter: PlanePainter, projector: Projector, bare: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self.plane = plane = painter.plane
+        self._bare = bare
+        self._title = ""
         self._scene = scene
         self._painter = painter
         self._eye: Eye | None = None
@@ -83,13 +86,22 @@ class PlaneView(QWidget):
 
     def fit(self) -> None:
         """Show the whole plane, and keep it so when the window changes."""
-        self._fitted = True
-        volume = self._scene.volume
-        if volume is not None:
-            mirrored = self.plane.mirrored(self._scene.neurological)
-            self._eye = Eye.fitting(self._painter.area, self._size(), mirrored, self.plane.upward)
-            self._repaint_all()
+        self._fit()
+        if self._eye is not None:
             self.seen.emit()
+
+    def follow(self, other: PlaneView) -> None:
+        """See the part of the plane that another view shows."""
+        if other.fitted:
+            self._fit()
+        elif other.eye is not None:
+            self.see(other.eye)
+
+    def set_title(self, title: str) -> None:
+        """Say more of what is shown, behind the plane and its slice."""
+        if title != self._title:
+            self._title = title
+            self._repaint_all()
 
     def see(self, eye: Eye, fitted: bool = False) -> None:
         """Show another part of the plane."""
@@ -230,6 +242,13 @@ class PlaneView(QWidget):
             self._scene.set_look(bare=False)
         self.update()
 
+    def _fit(self) -> None:
+        self._fitted = True
+        if self._scene.volume is not None:
+            mirrored = self.plane.mirrored(self._scene.neurological)
+            self._eye = Eye.fitting(self._painter.area, self._size(), mirrored, self.plane.upward)
+            self._repaint_all()
+
     def _render(self, eye: Eye) -> QPixmap:
         """All but the crosshair, which moves on its own."""
         ratio = self.devicePixelRatioF()
@@ -237,13 +256,15 @@ class PlaneView(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         painter = QPainter(pixmap)
         painter.setFont(self.font())
-        self._painter.paint(painter, self.rect(), eye)
+        self._painter.paint(painter, self.rect(), eye, self._title, self._bare)
         painter.end()
         self._shown = self._painter.state
         return pixmap
 
     def _follow(self) -> None:
-        if self._scene.volume is None or self._painter.state != self._shown:
+        if not self.isVisible():
+            self._picture = None
+        elif self._scene.volume is None or self._painter.state != self._shown:
             self._picture = None
             self.update()
         elif self._scene.crosshair:

@@ -166,6 +166,7 @@ class VolumeViewer(QWidget):
 
     def _follow_look(self) -> None:
         controls = self.controls
+        self.quad.set_compared(controls.compare.isChecked())
         self.scene.set_look(controls.neurological.isChecked(), controls.crosshair.isChecked(), controls.slab_mm)
 
     def _jump(self, position: tuple[float, float, float]) -> None:

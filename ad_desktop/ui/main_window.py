@@ -42,9 +42,11 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
 from ad_desktop.ui.volumes.series import SeriesQuestion
+from ad_desktop.ui.volumes.source import ScanReader
 from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
+from ad_desktop.ui.wording import kind, these
 from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
 from ad_desktop.workflows.model import FittedModel
@@ -161,7 +163,8 @@ class MainWindow(QMainWindow):
 
     def _make_parts(self, icons: Icons, detectors: Mapping[str, type[Detector]]) -> None:
         a, session, theme = self.actions_, self.session, self._theme
-        thumbnails = Thumbnails(self._runner, self)
+        reader = ScanReader(load_volume)
+        thumbnails = Thumbnails(self._runner, reader, self)
         self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
         self.viewer = Viewer(
             session, self._runner, icons, theme, self._settings, self.undo_stack, self.library.view.neighbours,
@@ -169,7 +172,7 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         arrows = [self.viewer.controls.previous, self.viewer.controls.next]
         self.scan_viewer = VolumeViewer(
-            session, self._runner, icons, theme, self._settings, self.problems, load_volume, arrows
+            session, self._runner, icons, theme, self._settings, self.problems, reader, arrows
         )
         self.centre = QStackedWidget()
         self.centre.addWidget(self.viewer)
@@ -310,8 +313,9 @@ class MainWindow(QMainWindow):
     def _teach(self, label: Label) -> None:
         items = self._selected()
         if items and not self.edits.teach(items, label):
-            already = "among the normal pictures" if label is Label.NORMAL else "known as anomalous"
-            self.status.showMessage(f"{_these(items)} {already} already.", _MESSAGE_MS)
+            samples = [item.sample for item in items]
+            already = f"among the normal {kind(samples)}" if label is Label.NORMAL else "known as anomalous"
+            self.status.showMessage(f"{these(samples)} {already} already.", _MESSAGE_MS)
 
     def _say_changed(self, change: Changed) -> None:
         text = change_text(change)
@@ -383,10 +387,6 @@ class MainWindow(QMainWindow):
         job.succeeded.connect(self.model.settings.set_devices)
         job.succeeded.connect(self.reporter.set_devices)
         job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
-
-
-def _these(items: Sequence[Item]) -> str:
-    return f"{items[0].name} is" if len(items) == 1 else f"These {len(items):,} pictures are"
 
 
 def _open(folder: Path) -> None:

@@ -30,6 +30,7 @@ def main() -> int:
     from ad_desktop import app
     from ad_desktop.data.volumes.planes import Plane
     from ad_desktop.data.volumes.reorient import Reorientation
+    from ad_desktop.data.volumes.sampling import PlaneSampler
     from ad_desktop.data.volumes.volume import HU, SUV, Volume, make_affine
     from ad_desktop.data.volumes.windows import Window
     from ad_desktop.jobs import JobRunner
@@ -37,6 +38,7 @@ def main() -> int:
     from ad_desktop.ui.viewer.paint import Mode
     from ad_desktop.ui.viewer.pictures import Scale
     from ad_desktop.ui.volumes.fetching import SliceFetcher
+    from ad_desktop.ui.volumes.fused_look import FusedLook
     from ad_desktop.ui.volumes.overlays import AnomalyMap, fused_layer, map_layers
     from ad_desktop.ui.volumes.projector import Projector
     from ad_desktop.ui.volumes.quad import Quad
@@ -52,7 +54,7 @@ def main() -> int:
     waves = np.sin(9 * z)[:, None, None] * np.sin(9 * y)[:, None] * np.sin(9 * x)
     values = np.abs(waves)
     window = Window(350, 50)
-    scan = OpenScan("pet", pet, Reorientation.to_patient(pet.affine), window)
+    scan = OpenScan("pet", pet, Reorientation.to_patient(pet.affine), window, pet)
     scene, runner = Scene(), JobRunner()
     fetcher = SliceFetcher(scene, runner)
     quad = Quad(scene, Projector(runner), Theme(application))
@@ -60,7 +62,12 @@ def main() -> int:
     quad.show()
     scene.set_volume(ct, window)
     found = AnomalyMap(ct.with_array(values, ""), Scale(0.0, 1.0), ct)
-    scene.set_layers([fused_layer(scan, ct, 0.5), *map_layers(found, 0.9, Mode.HEAT, 0.5, True, "#ffffff")])
+    scene.set_layers(
+        [
+            fused_layer(scan, PlaneSampler(pet, ct), FusedLook(0, 10, "Heat", 0.5)),
+            *map_layers(found, 0.9, Mode.HEAT, 0.5, True, "#ffffff"),
+        ]
+    )
     missed = 0
     for plane in Plane:
         first = SHAPE[plane.axis] // 2 - FRAMES // 2

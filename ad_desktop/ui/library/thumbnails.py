@@ -10,11 +10,11 @@ from PySide6.QtGui import QImage, QPixmap
 
 from ad_desktop.data.images import load, to_display
 from ad_desktop.data.samples import Sample, VolumeSample
-from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.errors import InputError
 from ad_desktop.jobs import Job, JobRunner, LaneName, Publish
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.pictures import to_qimage
+from ad_desktop.ui.volumes.source import ScanReader
 from ad_desktop.ui.volumes.thumbnail import middle_slice
 
 EDGE = 72
@@ -32,9 +32,10 @@ class Thumbnails(QObject):
 
     ready = Signal()
 
-    def __init__(self, runner: JobRunner, parent: QObject | None = None) -> None:
+    def __init__(self, runner: JobRunner, reader: ScanReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runner = runner
+        self._reader = reader
         self._kept: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._wanted: OrderedDict[str, Sample] = OrderedDict()
         self._lock = threading.Lock()
@@ -71,7 +72,7 @@ class Thumbnails(QObject):
                 if not self._wanted:
                     return
                 key, sample = self._wanted.popitem(last=True)
-            publish((key, _thumbnail(sample)))
+            publish((key, _thumbnail(sample, self._reader, task)))
 
     def _take(self, made: list[tuple[str, QImage | None]]) -> None:
         for key, image in made:
@@ -84,10 +85,10 @@ class Thumbnails(QObject):
         self._job = None
 
 
-def _thumbnail(sample: Sample) -> QImage | None:
+def _thumbnail(sample: Sample, reader: ScanReader, task: Task) -> QImage | None:
     try:
         if isinstance(sample, VolumeSample):
-            image = to_qimage(middle_slice(load_volume(sample)))
+            image = to_qimage(middle_slice(reader.open(sample, task).volume))
         else:
             image = to_qimage(to_display(load(sample, at_least=EDGE, finite=False).pixels, None))
     except InputError:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFrame,
+    QLabel,
+    QMenu,
+    QSlider,
+    QToolButton,
+    QWidget,
+    QWidgetAction,
+)
 
 from ad_desktop.data.volumes.windows import PRESETS, Preset, applies
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
+from ad_desktop.ui.volumes.fused_look import FusedControls, FusedLooks
 
 _THICKNESS = 20.0
 
@@ -56,8 +67,11 @@ class VolumeControls(QFrame):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setFixedWidth(80)
-        self.opacity.setAccessibleName("Opacity of what lies over the scan")
-        self.opacity.setToolTip("Opacity of what lies over the scan")
+        self.opacity.setAccessibleName("Opacity of the anomaly map")
+        self.opacity.setToolTip("Opacity of the anomaly map")
+        self.looks = FusedLooks(settings, self)
+        self.fused = FusedControls(self.looks)
+        self.look = self._menu_button(self.fused)
         self._build()
         self._restore()
         self.preset.activated.connect(lambda _: self.preset_chosen.emit(self.preset.currentData()))
@@ -105,11 +119,26 @@ class VolumeControls(QFrame):
         flow.setContentsMargins(8, 4, 8, 4)
         flow.addWidget(group([self.preset, button_of(self.invert)], spacing=2))
         flow.addWidget(group([button_of(self.slab), self.thickness], spacing=2))
-        flow.addWidget(group([QLabel("On top"), self.fusion, self.opacity]))
+        flow.addWidget(group([QLabel("On top"), self.fusion, self.look], spacing=4))
+        flow.addWidget(group([QLabel("Map"), self.opacity]))
         toggles = (
             self.contour, self.truth, self.compare, self.crosshair, self.neurological, self.maximise, self.fit,
         )  # fmt: skip
         flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
+
+    def _menu_button(self, controls: QWidget) -> QToolButton:
+        """Opens the controls of the scan on top."""
+        menu = QMenu(self)
+        inside = QWidgetAction(menu)
+        inside.setDefaultWidget(controls)
+        menu.addAction(inside)
+        action = QAction("Range and colours of the scan on top", self)
+        self._icons.bind(action, "tune-variant")
+        button = button_of(action)
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setEnabled(False)
+        return button
 
     def _preset_action(self, number: int, preset: Preset) -> QAction:
         action = QAction(f"Window: {preset.title}", self)

@@ -15,7 +15,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.overlays import shares_space
 from ad_desktop.ui.volumes.question import FrameQuestion
-from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+from ad_desktop.ui.volumes.source import OpenScan, ScanReader, ScanSource
 from ad_desktop.ui.volumes.units import FolderUnits
 
 
@@ -29,7 +29,7 @@ class Fusion(QObject):
         self,
         session: Session,
         runner: JobRunner,
-        load: Load,
+        reader: ScanReader,
         controls: VolumeControls,
         question: FrameQuestion,
         units: FolderUnits,
@@ -43,7 +43,7 @@ class Fusion(QObject):
         self._base: OpenScan | None = None
         self._asked: OpenScan | None = None
         self.scan: OpenScan | None = None
-        self.source = ScanSource(runner, load, self)
+        self.source = ScanSource(runner, reader, self)
         self.source.ready.connect(self._take)
         self.source.failed.connect(self._fail)
         self.source.cancelled.connect(lambda _: self._reset())
@@ -51,6 +51,7 @@ class Fusion(QObject):
         question.overlaid.connect(self._accept)
         question.refused.connect(self._reset)
         session.items_changed.connect(self._offer)
+        self.changed.connect(self._show_look)
         self._offer()
 
     def set_base(self, scan: OpenScan | None) -> None:
@@ -65,6 +66,10 @@ class Fusion(QObject):
         if self.scan is not None:
             self.scan = self._units.apply(self.scan)
             self.changed.emit()
+
+    def _show_look(self) -> None:
+        self._controls.look.setEnabled(self.scan is not None)
+        self._controls.fused.set_scan(self.scan)
 
     def _offer(self) -> None:
         box, base = self._controls.fusion, self._base

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ad_desktop.data.samples import VolumeSample
-from ad_desktop.data.volumes.reorient import patient_axes
+from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Prediction
 from ad_desktop.jobs import Job, JobRunner, LaneName
@@ -18,9 +17,9 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.paint import Mode
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.fusion import Fusion
-from ad_desktop.ui.volumes.overlays import AnomalyMap, fused_layer, map_layers, place_map, truth_layer
+from ad_desktop.ui.volumes.overlays import AnomalyMap, fused_layer, map_layers, place_map, place_truth, truth_layer
 from ad_desktop.ui.volumes.scene import Layer, Scene
-from ad_desktop.ui.volumes.source import Load, OpenScan
+from ad_desktop.ui.volumes.source import OpenScan
 
 
 class Layering(QObject):
@@ -32,7 +31,6 @@ class Layering(QObject):
         self,
         session: Session,
         runner: JobRunner,
-        load: Load,
         scene: Scene,
         controls: VolumeControls,
         fusion: Fusion,
@@ -43,7 +41,6 @@ class Layering(QObject):
         super().__init__(parent)
         self._session = session
         self._runner = runner
-        self._load = load
         self._scene = scene
         self._controls = controls
         self._fusion = fusion
@@ -53,18 +50,19 @@ class Layering(QObject):
         self._item: Item | None = None
         self._prediction: Prediction | None = None
         self.map: AnomalyMap | None = None
-        self._mask: Volume | None = None
+        self._mask: PlaneSampler | None = None
+        self._fused: PlaneSampler | None = None
         self._job: Job | None = None
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._lay)
-        for signal in (controls.changed, fusion.changed, session.threshold_changed):
+        for signal in (controls.changed, controls.looks.changed, fusion.changed, session.threshold_changed):
             signal.connect(self._soon.start)
         session.results_changed.connect(self._follow_results)
 
     def set_scan(self, item: Item | None, scan: OpenScan | None) -> None:
         """Another scan is shown."""
         self._item, self._scan = item, scan
-        self._prediction = self.map = self._mask = None
+        self._prediction = self.map = self._mask = self._fused = None
         self.map_changed.emit()
         self._fusion.set_base(scan)
         self._controls.truth.setEnabled(item is not None and item.mask is not None)
@@ -106,20 +104,24 @@ class Layering(QObject):
             self._lay()
 
     def _read_mask(self) -> None:
-        item, load = self._item, self._load
-        if item is None or item.mask is None or self._scan is None:
+        item, scan = self._item, self._scan
+        path = None if item is None else item.mask
+        if item is None or path is None or scan is None:
             return
-        sample = VolumeSample(item.mask)
-        job = self._runner.submit(
-            "Known mask", lambda task: patient_axes(load(sample, task)), LaneName.VIEWER, quiet=True
-        )
+        job = self._runner.submit("Known mask", lambda task: place_truth(path, scan, task), LaneName.VIEWER, quiet=True)
         job.succeeded.connect(lambda mask: self._take_mask(item, mask))
         job.failed.connect(lambda error: self._problems.error("Known mask", error))
 
     def _take_mask(self, item: Item, mask: Volume) -> None:
         if item is self._item:
-            self._mask = mask
+            self._mask = PlaneSampler(mask, mask)
             self._lay()
+
+    def _sampler(self, scan: OpenScan, grid: Volume) -> PlaneSampler:
+        """Kept while the same scan is on top: what it prepares for each plane is then prepared once."""
+        if self._fused is None or self._fused.volume.array is not scan.volume.array:
+            self._fused = PlaneSampler(scan.volume, grid)
+        return self._fused
 
     def _lay(self) -> None:
         if self._scan is None:
@@ -128,10 +130,11 @@ class Layering(QObject):
         opacity = controls.opacity.value() / 100
         layers: list[Layer] = []
         if self._fusion.scan is not None:
-            layers.append(fused_layer(self._fusion.scan, grid, opacity))
+            fused = self._fusion.scan
+            layers.append(fused_layer(fused, self._sampler(fused, grid), controls.looks.of(fused)))
         if self.map is not None:
             level, colour = self._session.map_threshold, self._theme.colours.contour
             layers += map_layers(self.map, level, Mode.HEAT, opacity, controls.contour.isChecked(), colour)
         if self._mask is not None and controls.truth.isChecked():
-            layers.append(truth_layer(self._mask, grid, self._theme.colours.truth))
+            layers.append(truth_layer(self._mask, self._theme.colours.truth))
         self._scene.set_layers(layers)

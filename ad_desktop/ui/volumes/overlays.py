@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyqtgraph
 
 from ad_desktop.data.volumes.sampling import PlaneSampler
+from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import SUV, Volume
-from ad_desktop.data.volumes.windows import Window
 from ad_desktop.detectors.base import Prediction
+from ad_desktop.task import Task
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
+from ad_desktop.ui.volumes.fused_look import COLOURS, FusedLook
 from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
 from ad_desktop.ui.volumes.source import OpenScan
 
-_HOT, _OTHER = "CET-L3", "CET-L4"
 _FADE = 40
 """Codes over which a fused scan fades in, so that its background leaves the scan below bare."""
 _MAP_COLOURS = "inferno"
@@ -30,14 +33,19 @@ class AnomalyMap:
     scale: Scale
     scan: Volume
 
+    @cached_property
+    def sampler(self) -> PlaneSampler:
+        """The map's slices; one for all layers, so that what was fetched ahead is kept."""
+        return PlaneSampler(self.volume, self.volume)
 
-def fused_layer(scan: OpenScan, grid: Volume, opacity: float) -> ColourLayer:
-    """Another scan on top, PET in the colours of heat from SUV 0 to 10; ``opacity`` 0–1."""
+
+def fused_layer(scan: OpenScan, sampler: PlaneSampler, look: FusedLook) -> ColourLayer:
+    """Another scan on top."""
     pet = scan.volume.modality == "PT" or scan.volume.unit == SUV
-    window = Window.between(0, 10) if scan.volume.unit == SUV else scan.automatic
     title = "PET" if pet else scan.volume.modality or "On top"
-    table = hot_table(_HOT if pet else _OTHER, opacity)
-    return ColourLayer(title, PlaneSampler(scan.volume, grid), window.low, window.high, table, scan.volume.unit)
+    return ColourLayer(
+        title, sampler, look.low, look.high, hot_table(COLOURS[look.colours], look.opacity), scan.volume.unit
+    )
 
 
 def hot_table(name: str, opacity: float) -> tuple[int, ...]:
@@ -55,12 +63,18 @@ def place_map(prediction: Prediction, scan: OpenScan) -> AnomalyMap:
     return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume)
 
 
+def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
+    """Read where lesions are known to be, as ``evaluate`` does, on the scan's axes; for a job, ``InputError``."""
+    mask = load_truth(path, scan.original, task)
+    return scan.volume.with_array(scan.turn.apply(mask.view(np.uint8)), "")
+
+
 def map_layers(
     found: AnomalyMap, level: float | None, mode: Mode, opacity: float, contour: bool, colour: str
 ) -> list[ColourLayer | LineLayer]:
     """The map in colours, and the line along its threshold where ``contour``."""
     code = 128 if level is None else found.scale.code(level)
-    sampler = PlaneSampler(found.volume, found.volume)
+    sampler = found.sampler
     layers: list[ColourLayer | LineLayer] = []
     if mode is not Mode.OFF:
         table = colour_table(_MAP_COLOURS, mode, opacity, code)
@@ -71,9 +85,9 @@ def map_layers(
     return layers
 
 
-def truth_layer(mask: Volume, grid: Volume, colour: str) -> LineLayer:
+def truth_layer(sampler: PlaneSampler, colour: str) -> LineLayer:
     """The outline of a known mask."""
-    return LineLayer("Known", PlaneSampler(mask, grid), 0.5, colour, dashed=True)
+    return LineLayer("Known", sampler, 0.5, colour, dashed=True)
 
 
 def shares_space(one: Volume, other: Volume) -> bool:

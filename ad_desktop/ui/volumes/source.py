@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,15 +21,17 @@ from ad_desktop.task import Task
 Load = Callable[[VolumeSample, Task], Volume]
 """Reads a scan; ``InputError`` if it cannot be read."""
 
-_MEMORY = 1 << 30
-"""How much the scans that are kept may take together; the newest stays in any case."""
+MEMORY = 1 << 30
+"""How many bytes the scans that are kept may take together; the newest stays in any case."""
+_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class OpenScan:
     """A scan ready to be looked at.
 
-    ``volume`` is on patient axes, ``turn`` how it got there from the file's; ``automatic`` is its own window.
+    ``volume`` is on patient axes, ``turn`` how it got there from ``original``, on the file's own axes; both share their
+    values. ``automatic`` is its own window.
     ``unit_open``: its file does not say what its values are, and it is no mask; ``suggested`` is what they look like.
     """
 
@@ -36,8 +39,57 @@ class OpenScan:
     volume: Volume
     turn: Reorientation
     automatic: Window
+    original: Volume
     unit_open: bool = False
     suggested: str = UNKNOWN_UNIT
+
+
+class ScanReader:
+    """Reads scans for everything that shows them, each once; the last ones are kept. For any thread."""
+
+    def __init__(self, load: Load, most: int = MEMORY) -> None:
+        self._load = load
+        self._most = most
+        self._kept: OrderedDict[str, OpenScan] = OrderedDict()
+        self._reading: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def kept(self, key: str) -> OpenScan | None:
+        """A scan that need not be read again."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def open(self, sample: VolumeSample, task: Task) -> OpenScan:
+        """A scan, read if it has to be; where it is being read already, wait for that."""
+        key = sample.key
+        while True:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key]
+                other = self._reading.get(key)
+                if other is None:
+                    self._reading[key] = threading.Event()
+                    break
+            task.report(f"Reading {sample.name}")
+            while not other.wait(_WAIT_SECONDS):
+                task.check()
+        try:
+            scan = open_scan(sample, self._load, task)
+            self._keep(scan)
+            return scan
+        finally:
+            with self._lock:
+                self._reading.pop(key).set()
+
+    def _keep(self, scan: OpenScan) -> None:
+        with self._lock:
+            self._kept[scan.key] = scan
+            total = sum(kept.volume.array.nbytes for kept in self._kept.values())
+            while total > self._most and len(self._kept) > 1:
+                total -= self._kept.popitem(last=False)[1].volume.array.nbytes
 
 
 class ScanSource(QObject):
@@ -51,11 +103,10 @@ class ScanSource(QObject):
     cancelled = Signal(str)
     progressed = Signal(object)
 
-    def __init__(self, runner: JobRunner, load: Load, parent: QObject | None = None) -> None:
+    def __init__(self, runner: JobRunner, reader: ScanReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runner = runner
-        self._load = load
-        self._kept: OrderedDict[str, OpenScan] = OrderedDict()
+        self._reader = reader
         self._job: Job | None = None
         self._wanted = ""
 
@@ -65,21 +116,20 @@ class ScanSource(QObject):
 
     def request(self, sample: VolumeSample) -> None:
         """Bring a scan; one that is being read and not wanted any more is dropped."""
-        key = sample.key
+        key, reader = sample.key, self._reader
         if self._job is not None and self._wanted != key:
             self._job.cancel()
-        if key in self._kept:
-            self._kept.move_to_end(key)
+        kept = reader.kept(key)
+        if kept is not None:
             self._wanted = key
-            self.ready.emit(self._kept[key])
+            self.ready.emit(kept)
             return
         if self.busy_with(key):
             return
         self._wanted = key
-        load = self._load
-        job = self._runner.submit(f"Opening {sample.name}", lambda task: open_scan(sample, load, task), LaneName.VIEWER)
+        job = self._runner.submit(f"Opening {sample.name}", lambda task: reader.open(sample, task), LaneName.VIEWER)
         self._job = job
-        job.succeeded.connect(self._keep)
+        job.succeeded.connect(self.ready)
         job.failed.connect(lambda error: self.failed.emit(key, error))
         job.cancelled.connect(lambda: self.cancelled.emit(key))
         job.progressed.connect(self.progressed)
@@ -89,18 +139,6 @@ class ScanSource(QObject):
         """Stop reading."""
         if self._job is not None:
             self._job.cancel()
-
-    def forget(self, key: str) -> None:
-        """Read a scan again when it is asked for next."""
-        self._kept.pop(key, None)
-
-    def _keep(self, scan: OpenScan) -> None:
-        self._kept[scan.key] = scan
-        self._kept.move_to_end(scan.key)
-        total = sum(kept.volume.array.nbytes for kept in self._kept.values())
-        while total > _MEMORY and len(self._kept) > 1:
-            total -= self._kept.popitem(last=False)[1].volume.array.nbytes
-        self.ready.emit(scan)
 
     def _end(self, job: Job) -> None:
         if self._job is job:
@@ -114,7 +152,7 @@ def open_scan(sample: VolumeSample, load: Load, task: Task) -> OpenScan:
     turn = Reorientation.to_patient(volume.affine)
     unit_open = not volume.unit and not volume.modality and not _is_mask(volume)
     suggested = suggest_unit(volume) if unit_open else volume.unit
-    return OpenScan(sample.key, turn.turn(volume), turn, automatic_window(volume.array), unit_open, suggested)
+    return OpenScan(sample.key, turn.turn(volume), turn, automatic_window(volume.array), volume, unit_open, suggested)
 
 
 def _is_mask(volume: Volume) -> bool:

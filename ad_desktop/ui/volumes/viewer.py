@@ -27,7 +27,7 @@ from ad_desktop.ui.volumes.quad import Quad
 from ad_desktop.ui.volumes.question import FrameQuestion
 from ad_desktop.ui.volumes.regions import VolumeRegionsPanel
 from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
-from ad_desktop.ui.volumes.source import Load, OpenScan, ScanSource
+from ad_desktop.ui.volumes.source import OpenScan, ScanReader, ScanSource
 from ad_desktop.ui.volumes.unit_question import UnitQuestion
 from ad_desktop.ui.volumes.units import FolderUnits
 from ad_desktop.ui.volumes.windowing import Windowing
@@ -46,7 +46,7 @@ class VolumeViewer(QWidget):
         theme: Theme,
         settings: QSettings,
         problems: ProblemList,
-        load: Load,
+        reader: ScanReader,
         arrows: Sequence[QAction],
         parent: QWidget | None = None,
     ) -> None:
@@ -56,7 +56,7 @@ class VolumeViewer(QWidget):
         self.scene = Scene(self)
         self.projector = Projector(runner, self)
         self.fetcher = SliceFetcher(self.scene, runner, self)
-        self.source = ScanSource(runner, load, self)
+        self.source = ScanSource(runner, reader, self)
         self.controls = VolumeControls(icons, settings)
         self.header = ViewerHeader(session, theme, arrows)
         self.quad = Quad(self.scene, self.projector, theme)
@@ -66,8 +66,8 @@ class VolumeViewer(QWidget):
         self._scan: OpenScan | None = None
         self.page = OpeningPage()
         self.windowing = Windowing(self.scene, self.controls, settings, self)
-        self.fusion = Fusion(session, runner, load, self.controls, self.question, self.units, self)
-        self.layering = Layering(session, runner, load, self.scene, self.controls, self.fusion, theme, problems, self)
+        self.fusion = Fusion(session, runner, reader, self.controls, self.question, self.units, self)
+        self.layering = Layering(session, runner, self.scene, self.controls, self.fusion, theme, problems, self)
         self.regions = VolumeRegionsPanel(session, runner, self.layering)
         self.inner = QStackedWidget()
         self.inner.addWidget(self.quad)

@@ -26,6 +26,7 @@ from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.outline import outline
 from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
+from ad_desktop.ui.volumes.source import ScanReader
 from ad_desktop.ui.volumes.viewer import VolumeViewer
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -71,7 +72,7 @@ class World:
         self.runner = JobRunner()
         self.problems = ProblemList()
         self.viewer = VolumeViewer(
-            self.session, self.runner, Icons(theme), theme, settings, self.problems, self.load, []
+            self.session, self.runner, Icons(theme), theme, settings, self.problems, ScanReader(self.load), []
         )
         qtbot.addWidget(self.viewer)
         self.viewer.resize(900, 700)
@@ -374,18 +375,20 @@ class VolumePrediction(Prediction):
         return self.grid
 
 
-def test_anomaly_map_and_known_mask_lie_on_the_scans_own_voxels(world):
+def test_anomaly_map_and_known_mask_lie_on_the_scans_own_voxels(world, tmp_path):
     made = image(directions=np.eye(3)[[2, 0, 1]])
     scan = volume_of(made)
     values = np.zeros(scan.shape, np.float32)
     values[3:6, 4:9, 7:12] = 5.0
-    world.scans["mask"] = scan.with_array((values > 1).astype(np.uint8), "")
-    item = world.add("a", scan, Path("mask"))
+    mask = sitk.GetImageFromArray((values > 1).astype(np.uint8))
+    mask.CopyInformation(made)
+    sitk.WriteImage(mask, tmp_path / "mask.nrrd")
+    item = world.add("a", scan, tmp_path / "mask.nrrd")
     viewer = world.show(item)
     item.prediction = VolumePrediction(values)
     world.session._map_threshold = 2.0
     world.session.results_changed.emit()
-    world.qtbot.waitUntil(lambda: len(viewer.scene.layers) == 3)
+    world.qtbot.waitUntil(lambda: len(viewer.scene.layers) == 3, timeout=20_000)
     colours, threshold, known = viewer.scene.layers
     assert isinstance(threshold, LineLayer)
     position = scan.position((9, 6, 4))

@@ -1,0 +1,87 @@
+"""The scan on top has a range, colours and an opacity of its own, remembered for its kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_volume_viewer import World, choose, image, volume_of
+
+from ad_desktop.data.volumes.volume import SUV
+
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
+
+
+@pytest.fixture
+def world(qtbot, theme, settings):
+    made = World(qtbot, theme, settings)
+    yield made
+    made.gate.set()
+    assert made.runner.shutdown(5)
+
+
+def fused(world, unit=SUV, modality="PT", name="pet"):
+    ct = next(iter(world.session.items.values()), None) or world.add("ct", volume_of(image()))
+    pet = world.add(name, volume_of(image(seed=2), unit=unit, modality=modality))
+    viewer = world.show(ct)
+    choose(world, pet)
+    title = "PET" if modality == "PT" else modality
+    world.qtbot.waitUntil(lambda: [layer.title for layer in viewer.scene.layers] == [title])
+    return viewer
+
+
+def layer(world):
+    world.qtbot.waitUntil(lambda: not world.viewer.layering._soon.isActive())
+    return world.viewer.scene.layers[0]
+
+
+def test_range_colours_and_opacity_are_its_own(world):
+    viewer = fused(world)
+    controls = viewer.controls.fused
+    assert (controls.low.value(), controls.high.value(), controls.unit.text()) == (0, 10, SUV)
+    window, sampler, table = viewer.scene.window, layer(world).sampler, layer(world).table
+    controls.high.setValue(20)
+    controls.low.setValue(2)
+    assert (layer(world).low, layer(world).high) == (2, 20)
+    controls.colours.setCurrentText("Viridis")
+    controls.colours.activated.emit(controls.colours.currentIndex())
+    assert layer(world).table != table
+    controls.opacity.setValue(80)
+    assert max(entry >> 24 for entry in layer(world).table) == round(0.8 * 255)
+    assert viewer.scene.window == window
+    viewer.controls.opacity.setValue(10)
+    assert max(entry >> 24 for entry in layer(world).table) == round(0.8 * 255)
+    assert layer(world).sampler is sampler
+
+
+def test_the_look_is_remembered_for_its_kind(world, qtbot, theme, settings):
+    fused(world).controls.fused.high.setValue(7)
+    world.viewer.controls.fused.opacity.setValue(30)
+    again = World(qtbot, theme, settings)
+    try:
+        viewer = fused(again, name="another")
+        assert viewer.scene.layers[0].high == 7
+        assert viewer.controls.fused.opacity.value() == 30
+        viewer.controls.fused.reset.click()
+        assert layer(again).high == 10
+        assert viewer.controls.fused.opacity.value() == 50
+        mr = fused(again, unit="", modality="MR", name="mr")
+        low, high = mr.scene.layers[0].low, mr.scene.layers[0].high
+        values = np.percentile(volume_of(image(seed=2)).array, (0.5, 99.5))
+        assert (low, high) == pytest.approx(values, abs=30)
+    finally:
+        assert again.runner.shutdown(5)
+
+
+def test_a_range_the_wrong_way_round_is_not_taken(world):
+    viewer = fused(world)
+    viewer.controls.fused.low.setValue(12)
+    assert (layer(world).low, layer(world).high) == (0, 10)
+
+
+def test_without_a_scan_on_top_there_is_nothing_to_set(world):
+    viewer = fused(world)
+    assert viewer.controls.look.isEnabled()
+    viewer.controls.fusion.setCurrentIndex(0)
+    viewer.controls.fusion.activated.emit(0)
+    assert not viewer.controls.look.isEnabled()
+    assert not viewer.controls.fused.isEnabled()

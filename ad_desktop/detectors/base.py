@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.data.roi import RegionOfInterest
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Failure, Sample, VolumeSample
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.task import Task
 
@@ -94,6 +94,14 @@ class Neighbour(NamedTuple):
     distance: float
 
 
+class NormalScan(NamedTuple):
+    """A normal scan and where it is looked at, bool (z, y, x); None: everywhere."""
+
+    sample: VolumeSample
+    volume: Volume
+    examined: Array | None
+
+
 class State(NamedTuple):
     """All a detector learned: named arrays (or ``RowStore``s, where they are many), and JSON-able values."""
 
@@ -170,6 +178,26 @@ class Detector(ABC):
     @abstractmethod
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score a batch; the result does not depend on how inputs are batched beyond rounding."""
+
+    def fit_volumes(self, scans: Iterable[NormalScan], task: Task) -> list[Failure]:
+        """Learn from whole scans, gone through more than once, for volumetric methods only.
+
+        Scans that cannot be used are left out and returned; ``UserError`` if too few are left.
+        """
+        raise NotImplementedError(f"{self.name} is not volumetric")
+
+    @property
+    def held_out_scans(self) -> Sequence[str]:
+        """The keys of the normal scans that ``fit_volumes`` kept apart, for the thresholds to rest on."""
+        return ()
+
+    @property
+    def voxel_rate(self) -> float | None:
+        """The share of healthy voxels that may lie above the map's threshold.
+
+        None: the threshold is the one that hardly any healthy sample exceeds anywhere.
+        """
+        return None
 
     def predict_volume(self, volume: Volume, examined: Array | None, task: Task) -> Prediction:
         """Score a whole scan, for volumetric methods only; ``examined`` (z, y, x) is true where to look."""

@@ -18,7 +18,7 @@ from bench_autopaint import RATE, figures
 from lesions import paint_lesions
 
 from ad_desktop.detectors.painting.batches import Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import common_grid
+from ad_desktop.detectors.painting.grid import common_grid, place
 from ad_desktop.detectors.painting.maps import normalised, signed_map
 from ad_desktop.detectors.painting.template import Template
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=20)
     options = parser.parse_args(argv)
     pairs = scans_of(options.data, "train")
-    brains = [(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)]
+    brains = [place(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)]
     grid = common_grid(brains, 2.0, "moments")
     images, masks = zip(*(aligned(grid, *pair) for pair in pairs), strict=True)
     healthy: dict[str, list[np.ndarray]] = {}

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import common_grid
+from ad_desktop.detectors.painting.grid import common_grid, place
 from ad_desktop.detectors.painting.template import Template
 from ad_desktop.task import Task
 
@@ -42,9 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     pairs = scans_of(options.data, "train")
-    grid = common_grid(
-        [(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)], 2.0, "moments"
-    )
+    grid = common_grid([place(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)], 2.0,
+                       "moments")
     images, masks = zip(*(aligned(grid, *pair) for pair in pairs), strict=True)
     fitting = [i for i in range(len(pairs)) if i not in range(len(pairs))[HELD_OUT]]
     scans = leave_one_out([images[i] for i in fitting], [masks[i] for i in fitting])
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipe = PLAIN if options.plain else Recipe()
     torch.manual_seed(0)
     net = Inpainter(recipe.inputs, widths=WIDTHS)
-    schedule = Schedule(options.steps, validate=50)
+    schedule = Schedule(options.steps, batch=16, validate=100)
     trainer = Trainer(net, recipe, schedule, grid.spacing, checkpoint=options.out / "fit.safetensors")
     start = time.process_time()
     best = trainer.fit(

@@ -26,6 +26,9 @@ def small(kind: type[Detector], **values: Any) -> Detector:
 
         # Words mean nothing to a random network; a memory of normal patches works with any.
         quick |= {"weights": str(tiny_weights()), "memory": True}
+    if kind.name == "autopaint":
+        # Networks are fitted in its own tests.
+        quick |= {"stage": "z"}
     return kind(make_params(kind.Params, {**quick, **values}), "cpu")
 
 

@@ -17,8 +17,10 @@ FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", np.float32, np.bool_)
 
-EXTRA_CHANNELS = 5
-"""Hole, body, mean, spread, height."""
+EXTRA_CHANNELS = 6
+"""Hole, body, mean, spread, height, distance from the mean in spreads."""
+FARTHEST = 6.0
+"""Spreads from the mean beyond which a voxel is just far."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Scan:
 
 
 class Batch(NamedTuple):
-    """Arrays N×C×H×W float32: network input, healthy mean, truth, blots, holes, body (see ``painting_loss``)."""
+    """Arrays N×C×H×W float32: network input, healthy mean, truth, and the rest as ``painting_loss`` takes it."""
 
     inputs: FloatArray
     base: FloatArray
@@ -40,6 +42,7 @@ class Batch(NamedTuple):
     changed: FloatArray
     hidden: FloatArray
     body: FloatArray
+    judged: FloatArray
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,16 @@ class Recipe:
     """How slices are made: ``context`` neighbours on each side, and how often holes and corruption come.
 
     ``holes`` and ``corruption`` are shares of slices; ``blots`` the share of corrupted ones with patches rather than
-    coarse noise. Without ``prior`` the network is not told the healthy mean and spread.
+    coarse noise. Without ``prior`` the network is not told the healthy mean and spread. Training sees squares of
+    ``crop_mm``, since much of a slice is empty.
     """
 
     context: int = 1
-    holes: float = 0.6
-    corruption: float = 0.6
-    blots: float = 0.75
+    holes: float = 0.5
+    corruption: float = 0.7
+    blots: float = 0.8
     prior: bool = True
+    crop_mm: float = 128.0
 
     @property
     def inputs(self) -> int:
@@ -65,7 +70,7 @@ class Recipe:
 def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask]) -> list[Scan]:
     """Scans beside the statistics of all others, so that a network cannot read a scan's own values from them."""
     template = Template.of(images, masks)
-    return [Scan(i, m, *template.without(i, m).statistics()) for i, m in zip(images, masks, strict=True)]
+    return [Scan(i, m, *template.less([(i, m)]).statistics()) for i, m in zip(images, masks, strict=True)]
 
 
 def make_batch(scans: Sequence[Scan], recipe: Recipe, spacing: float, size: int, rng: np.random.Generator) -> Batch:
@@ -81,7 +86,9 @@ def assemble(
     told = (mean, spread) if recipe.prior else (np.zeros_like(mean), np.zeros_like(spread))
     filled = np.where(hole, told[0], window)
     tall = np.full_like(mean, height)
-    inputs = np.concatenate([filled, np.stack([hole, mask, told[0], told[1], tall]).astype(np.float32)])
+    far = (filled[recipe.context] - mean) / spread if recipe.prior else np.zeros_like(mean)
+    far = np.where(mask & ~hole, np.clip(far, -FARTHEST, FARTHEST) * np.float32(2 / FARTHEST), 0)
+    inputs = np.concatenate([filled, np.stack([hole, mask, told[0], told[1], tall, far]).astype(np.float32)])
     return inputs.astype(np.float32), told[0][None].astype(np.float32)
 
 
@@ -97,38 +104,46 @@ def height_of(z: int, count: int) -> float:
 
 def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.random.Generator) -> Batch:
     scan = scans[int(rng.integers(len(scans)))]
-    filled = np.flatnonzero(scan.mask.any(axis=(1, 2)))
-    z = int(rng.choice(filled))
-    mask = scan.mask[z]
-    window = _augmented(windowed(scan.image, z, recipe.context), windowed(scan.mask, z, recipe.context), rng)
-    truth = window[recipe.context]
-    hole, changed = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)
+    z = int(rng.choice(np.flatnonzero(scan.mask.any(axis=(1, 2)))))
+    cut = _square(scan.mask[z], round(recipe.crop_mm / spacing), rng)
+    mask = scan.mask[z][cut]
+    around = (..., *cut)
+    window = _augmented(
+        windowed(scan.image, z, recipe.context)[around], windowed(scan.mask, z, recipe.context)[around], rng
+    )
+    hole, changed, judged = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool), mask
     kind = rng.random()
     seen = window
     if kind < recipe.corruption:
         if rng.random() < recipe.blots:
-            partner = scans[int(rng.integers(len(scans)))]
-            other = windowed(
-                partner.image, int(np.clip(z + rng.integers(-9, 10), 0, len(partner.image) - 1)), recipe.context
-            )
-            seen, changed = corrupted(window, other, spacing, rng)
+            partner = scans[int(rng.integers(len(scans)))].image
+            other = windowed(partner, int(np.clip(z + rng.integers(-9, 10), 0, len(partner) - 1)), recipe.context)
+            seen, changed = corrupted(window, other[around], spacing, rng)
         else:
             noise = coarse_noise(window.shape, spacing, rng) * np.float32(NOISE)
-            seen, changed = window + noise, np.abs(noise[0]) > NOISE / 2
+            # Noise is everywhere: there is no saying which voxel is not healthy.
+            seen, changed, judged = window + noise, np.abs(noise[0]) > NOISE / 2, np.zeros_like(mask)
     if kind > 1 - recipe.holes:
-        hole = random_holes(mask.shape, spacing, rng)
+        hole = random_holes(mask.shape, spacing, rng) & mask
     seen = np.where(mask, seen, 0).astype(np.float32)
-    inputs, base = assemble(
-        seen, hole & mask, mask, scan.mean[z], scan.spread[z], height_of(z, len(scan.image)), recipe
-    )
-    parts = [
-        inputs,
-        base,
-        *(part[None].astype(np.float32) for part in (truth, changed & mask & ~hole, hole & mask, mask)),
-    ]
+    height = height_of(z, len(scan.image))
+    inputs, base = assemble(seen, hole, mask, scan.mean[z][cut], scan.spread[z][cut], height, recipe)
+    masks = (changed & mask & ~hole, hole, mask, judged & ~hole)
+    parts = [inputs, base, window[recipe.context][None], *(part[None].astype(np.float32) for part in masks)]
     if rng.random() < 0.5:
         parts = [part[..., ::-1] for part in parts]
     return Batch(*parts)
+
+
+def _square(mask: Mask, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a square around any place of a mask, as large as fits; a multiple of 8, as the grid is."""
+    middle = np.argwhere(mask)[int(rng.integers(np.count_nonzero(mask)))]
+    lengths = [min(n, max(8, side // 8 * 8)) for n in mask.shape]
+    starts = [
+        int(np.clip(m - length // 2, 0, n - length)) for m, length, n in zip(middle, lengths, mask.shape, strict=True)
+    ]
+    rows, columns = (slice(start, start + length) for start, length in zip(starts, lengths, strict=True))
+    return rows, columns
 
 
 def _augmented(window: FloatArray, mask: Mask, rng: np.random.Generator) -> FloatArray:

@@ -33,7 +33,7 @@ def coarse_noise(
 def corrupted(
     slices: FloatArray, other: FloatArray, spacing: float, rng: np.random.Generator
 ) -> tuple[FloatArray, Mask]:
-    """Slices (k, rows, columns) with blots in which they are brighter, darker, shuffled or from ``other`` slices.
+    """Slices (k, rows, columns) with blots in which they are brighter, darker, flat, shuffled or from ``other`` slices.
 
     The blots are where smooth noise is high, and fade at their edges. Also the place of the blots (rows, columns).
     """
@@ -42,11 +42,13 @@ def corrupted(
     cut = float(np.quantile(field, rng.uniform(0.85, 0.985)))
     weight = np.clip((field - cut) / max(float(rng.uniform(0.05, 0.5)), 1e-3), 0, 1).astype(np.float32)
     kind = rng.random()
-    if kind < 0.7:
+    if kind < 0.45:
         shift = float(rng.uniform(0.08, 0.6)) * (1 if rng.random() < 0.5 else -1)
         changed = slices + shift
-    elif kind < 0.85:
-        changed = np.roll(other, tuple(int(n) for n in rng.integers(-12, 13, 2)), axis=(-2, -1))
+    elif kind < 0.6:
+        changed = float(rng.uniform(0, 1.3)) + 0.3 * (slices - slices.mean())
+    elif kind < 0.8:
+        changed = np.roll(other, tuple(int(n) for n in rng.integers(-20, 21, 2)), axis=(-2, -1))
     else:
         order = rng.permutation(slices[:, weight > 0].shape[1])
         changed = slices.copy()

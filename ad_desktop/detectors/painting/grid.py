@@ -14,14 +14,15 @@ from ad_desktop.data.volumes.volume import Affine, Array
 LARGEST_STRETCH = 1.35
 """Scans that would have to be stretched more than this along an axis are only shifted: they show another part."""
 MULTIPLE = 8
-"""Rows and columns are a multiple of this: the network halves them three times."""
+"""Rows and columns are a multiple of this, or of more: a network of four levels halves them three times."""
 
 
 class Placement(NamedTuple):
-    """Where the middle of a mask lies, and its spread along the patient's axes: LPS (x, y, z) in mm."""
+    """Where the middle of a mask lies, its spread, and how far it reaches from there: LPS (x, y, z) in mm."""
 
     centre: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    reach: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,26 +70,24 @@ def place(mask: Array, affine: Affine) -> Placement:
     if not len(index):
         raise ValueError("the mask is empty")
     positions = index @ affine[:3, :3].T + affine[:3, 3]
-    return Placement(positions.mean(axis=0), np.maximum(positions.std(axis=0), 1e-3))
+    centre = positions.mean(axis=0)
+    reach = np.abs(positions - centre).max(axis=0)
+    return Placement(centre, np.maximum(positions.std(axis=0), 1e-3), reach)
 
 
-def common_grid(masks: Sequence[tuple[Array, Affine]], spacing: float, align: str, margin: int = 2) -> Grid:
-    """The smallest grid that holds every mask (z, y, x; affine to LPS) with ``margin`` voxels around it."""
-    placements = [place(mask, affine) for mask, affine in masks]
+def common_grid(
+    placements: Sequence[Placement], spacing: float, align: str, multiple: int = MULTIPLE, margin: int = 2
+) -> Grid:
+    """The smallest grid that holds every mask, wherever it was placed, with ``margin`` voxels around it.
+
+    Rows and columns are a ``multiple``.
+    """
     deviation = np.mean([p.deviation for p in placements], axis=0)
     a, b, c = (float(n) for n in deviation)
     unit = Grid((1, 1, 1), spacing, (a, b, c), align)
-    reach = np.zeros(3)
-    for (mask, affine), placement in zip(masks, placements, strict=True):
-        positions = np.argwhere(mask)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
-        steps = np.abs(positions - placement.centre).max(axis=0) / (spacing * unit.scale(placement))
-        reach = np.maximum(reach, steps)
+    reach = np.max([p.reach / (spacing * unit.scale(p)) for p in placements], axis=0)
     x, y, z = (2 * int(np.ceil(r)) + 1 + 2 * margin for r in reach)
-    return Grid((z, _rounded(y), _rounded(x)), spacing, (a, b, c), align)
-
-
-def _rounded(count: int) -> int:
-    return -(-count // MULTIPLE) * MULTIPLE
+    return Grid((z, -(-y // multiple) * multiple, -(-x // multiple) * multiple), spacing, (a, b, c), align)
 
 
 def resample(

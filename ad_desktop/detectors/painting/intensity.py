@@ -31,11 +31,21 @@ class Scaling:
             return cls("window", 0.0, 12.0)
         return cls("percentiles", 1.0, 99.0)
 
+    def ends(self, array: Array, mask: Array) -> tuple[float, float]:
+        """The values that become 0 and 1."""
+        if self.kind != "percentiles":
+            return self.low, self.high
+        low, high = (float(v) for v in np.percentile(array[mask], [self.low, self.high]))
+        return low, high
+
+    def contrast(self, array: Array, mask: Array) -> float:
+        """How far they lie apart."""
+        low, high = self.ends(array, mask)
+        return high - low
+
     def apply(self, array: Array, mask: Array) -> NDArray[np.float32]:
         """Scaled values (z, y, x), 0 outside the mask; ``ValueError`` where all values in it are equal."""
-        low, high = self.low, self.high
-        if self.kind == "percentiles":
-            low, high = (float(v) for v in np.percentile(array[mask], [self.low, self.high]))
+        low, high = self.ends(array, mask)
         if not high > low:
             raise ValueError("all its values are equal")
         scaled = (np.asarray(array, np.float32) - np.float32(low)) / np.float32(high - low)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ad_desktop.data.volumes.volume import Array, Volume
+from ad_desktop.data.volumes.volume import Affine, Array, Volume
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
-from ad_desktop.detectors.nets.inpainting.unet import Inpainter
+from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
 from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
+from ad_desktop.detectors.painting.grid import MULTIPLE, Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling, usable
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
@@ -41,6 +40,29 @@ class Plan:
     widths: tuple[int, ...] = (16, 32, 64, 96)
     stage: Stage = field(default_factory=Stage)
 
+    @property
+    def multiple(self) -> int:
+        """What rows and columns are a multiple of, since the network and the loss's pyramid halve them."""
+        return max(MULTIPLE, int(2 ** (len(self.widths) - 1)))
+
+
+def held_out(count: int) -> list[int]:
+    """Which of ``count`` healthy scans are kept from the network: every fifth, the last one where there are fewer."""
+    return list(range(HELD_OUT_EVERY - 1, count, HELD_OUT_EVERY)) or [count - 1]
+
+
+class Examined(NamedTuple):
+    """What was found, on the model's grid (``affine`` to LPS); ``contrast`` is how much of its unit makes 1 there."""
+
+    found: Found
+    affine: Affine
+    contrast: float
+
+    def on(self, mask: Mask, affine: Affine) -> Found:
+        """The same on other voxels, 0 outside ``mask`` (z, y, x)."""
+        back = (resample(part, self.affine, affine, mask.shape) for part in self.found)
+        return Found(*(np.where(mask, part, 0).astype(np.float32) for part in back))
+
 
 class PaintModel:
     """Grid, scaling, template, network and healthy deviations; ``fit`` makes one, ``tensors`` and ``meta`` keep it."""
@@ -56,41 +78,44 @@ class PaintModel:
 
     @classmethod
     def fit(
-        cls, volumes: Sequence[tuple[Volume, Mask]], plan: Plan, task: Task, device: str = "cpu",
-        checkpoint: Path | None = None, watch: Callable[[int, float], None] | None = None,
+        cls, volumes: Iterable[tuple[Volume, Mask]], plan: Plan, task: Task, device: str = "cpu",
+        checkpoint: Callable[[], Path] | None = None, watch: Callable[[int, float], None] | None = None,
     ) -> PaintModel:  # fmt: skip
-        """Learn healthy anatomy from volumes and their masks; ``UserError`` for too few, or one that cannot be used."""
-        if len(volumes) < 3:
+        """Learn healthy anatomy from volumes and their masks, which are gone through twice.
+
+        ``checkpoint`` is asked for a file once the volumes are known. ``UserError`` for too few, or a bad one.
+        """
+        placements, first = [], None
+        for volume, mask in volumes:
+            first = first or volume
+            check(volume, mask, first)
+            placements.append(place(mask, volume.affine))
+        if first is None or len(placements) < 3:
             raise UserError("AutoPaint needs at least three normal scans.")
-        first = volumes[0][0]
         scaling = Scaling.for_unit(first.unit)
-        grid = common_grid([(mask, volume.affine) for volume, mask in volumes], plan.spacing, plan.align)
+        grid = common_grid(placements, plan.spacing, plan.align, plan.multiple)
         laid = [lay(volume, mask, grid, scaling, first) for volume, mask in volumes]
-        held = [pair for index, pair in enumerate(laid) if index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1] or laid[-1:]
+        held = [laid[index] for index in held_out(len(laid))]
         ours = [pair for pair in laid if not any(pair is other for other in held)]
         images, masks = [image for image, _ in ours], [mask for _, mask in ours]
         template = Template.of(images, masks).statistics()
         others = [Scan(image, mask, *template) for image, mask in held]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(plan.schedule.seed)
-            net = Inpainter(plan.recipe.inputs, widths=plan.widths)
-        trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint)
-        net.load_state_dict(trainer.fit(leave_one_out(images, masks), others, task, watch))
+        net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed)
+        if plan.stage.networked:
+            trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
+            net.load_state_dict(trainer.fit(leave_one_out(images, masks), others, task, watch))
         model = cls(plan, grid, scaling, first.modality, template, net, {}, device)
         model.sigma = deviations(model.painter, others, plan.stage, task)
         return model
 
-    def examine(self, volume: Volume, mask: Mask, task: Task) -> Found:
-        """What differs from healthy appearance, on the volume's own voxels; 0 outside the mask.
-
-        ``UserError`` for a volume that cannot be used, or of another modality or unit.
-        """
+    def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
+        """What differs from healthy appearance; ``UserError`` for a volume that cannot be used, or of another kind."""
         kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self._unit(), self.modality)
         image, inside = lay(volume, mask, self.grid, self.scaling, kind)
         found = examine(self.painter, Scan(image, inside, self.mean, self.spread), self.sigma, self.plan.stage, task)
-        affine = self.grid.affine(place(mask, volume.affine))
-        back = (resample(part, affine, volume.affine, volume.shape) for part in found)
-        return Found(*(np.where(mask, part, 0).astype(np.float32) for part in back))
+        return Examined(
+            found, self.grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask)
+        )
 
     def _unit(self) -> str:
         return next((unit for unit in ("HU", "SUVbw") if Scaling.for_unit(unit) == self.scaling), "")
@@ -115,8 +140,7 @@ class PaintModel:
         """The model whose ``tensors`` and ``meta`` these are; ``ModelFileError`` if they do not fit."""
         try:
             recipe = Recipe(**meta["recipe"])
-            net = Inpainter(recipe.inputs, widths=meta["widths"])
-            net.load_state_dict({n: torch.from_numpy(np.array(v)) for n, v in _part(tensors, "net.").items()})
+            net = net_from(recipe.inputs, meta["widths"], _part(tensors, "net."))
             grid = Grid.from_json(meta["grid"])
             maps = {"mean": tensors["mean"], "spread": tensors["spread"], **_part(tensors, "sigma.")}
             if any(value.shape != grid.shape for value in maps.values()):
@@ -128,23 +152,28 @@ class PaintModel:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 
 
-def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) -> tuple[FloatArray, Mask]:
-    """A volume's scaled values and mask on the grid; ``UserError`` if it cannot be used or is not ``like`` others."""
+def check(volume: Volume, mask: Mask, like: Volume) -> None:
+    """``UserError`` if a volume cannot be used, or is not ``like`` the others."""
     reason = usable(volume, mask)
     if reason is None and volume.unit != like.unit:
         reason = f"its values are in {volume.unit or 'no unit'}, those of the normal scans in {like.unit or 'no unit'}."
     if reason is None and volume.modality and like.modality and volume.modality != like.modality:
         reason = f"it is {volume.modality}, the normal scans are {like.modality}. Choose a model for its modality."
     if reason is not None:
-        raise UserError(f"The scan cannot be used: {reason}")
+        raise UserError(reason)
+
+
+def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) -> tuple[FloatArray, Mask]:
+    """A volume's scaled values and mask on the grid; ``UserError`` if it cannot be used or is not ``like`` others."""
+    check(volume, mask, like)
     affine = grid.affine(place(mask, volume.affine))
     try:
         scaled = scaling.apply(volume.array, mask)
     except ValueError as error:
-        raise UserError(f"The scan cannot be used: {error}.") from error
+        raise UserError(f"{error}.") from error
     inside = resample(mask.astype(np.float32), volume.affine, affine, grid.shape) > 0.5
     if not inside.any():
-        raise UserError("The scan cannot be used: what its mask holds is smaller than a voxel of the grid.")
+        raise UserError("what its mask holds is smaller than a voxel of the grid.")
     values = resample(scaled, volume.affine, affine, grid.shape)
     return np.where(inside, values, 0).astype(np.float32), inside
 

@@ -11,24 +11,23 @@ from numpy.typing import NDArray
 
 from ad_desktop.detectors.painting.batches import Scan
 from ad_desktop.detectors.painting.maps import healthy_sigma, normalised, signed_map
+from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DOUBT, INPAINT, Z
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
 from ad_desktop.task import Task
 
 FloatArray = NDArray[np.float32]
 
-STAGES = ("combined", "inpaint", "denoise", "z")
-INPAINT, DENOISE, Z = "inpaint", "denoise", "z"
-
 
 class Found(NamedTuple):
-    """An anomaly map (no negative values, mean 1 inside the mask), healthy appearance, and the signed difference.
+    """An anomaly map (no negative values), and the scan less its healthy appearance, scaled and in deviations.
 
-    All (z, y, x); ``signed`` in healthy standard deviations, above 0 where the scan is brighter.
+    All (z, y, x). ``difference`` is 0 where the scan is kept as it is; ``signed`` is in healthy standard deviations.
+    Both are above 0 where the scan is brighter.
     """
 
     score: FloatArray
-    healthy: FloatArray
+    difference: FloatArray
     signed: FloatArray
 
 
@@ -37,31 +36,51 @@ class Stage:
     """Which maps are made and whether candidates are refined.
 
     ``name`` is one of ``STAGES``; ``holes_mm`` are the sizes of the grids' holes; ``refinement`` None: first pass only.
+    ``divided``: each map is divided by its own mean, since scans differ more as a whole than by lesions.
     """
 
-    name: str = "combined"
+    name: str = COMBINED
     holes_mm: Sequence[float] = HOLES_MM
     refinement: Refinement | None = field(default_factory=Refinement)
+    divided: bool = True
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The differences it rests on."""
-        return (DENOISE, Z) if self.name == "combined" else (self.name,)
+        """The maps it rests on."""
+        return (DENOISE, Z, DOUBT) if self.name == COMBINED else (self.name,)
+
+    @property
+    def shown(self) -> str:
+        """The difference that is shown where nothing was refined."""
+        return self.name if self.name in (INPAINT, DENOISE, Z) else DENOISE
+
+    @property
+    def networked(self) -> bool:
+        """Whether it takes a network at all."""
+        return self.name != Z or self.refinement is not None
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The differences whose healthy deviation has to be known; refinement hides, as ``inpaint`` does."""
-        return tuple(dict.fromkeys((*self.parts, *((INPAINT,) if self.refinement else ()))))
+        """What has to be known of healthy scans; refinement hides, as ``inpaint`` does."""
+        return tuple(dict.fromkeys((*self.parts, self.shown, *((INPAINT,) if self.refinement else ()))))
 
 
-def differences(painter: Painter, scan: Scan, names: Sequence[str], stage: Stage, task: Task) -> dict[str, FloatArray]:
-    """Signed differences (z, y, x) to healthy appearance, by name; 0 outside the mask."""
-    ways: dict[str, Callable[[], FloatArray]] = {
-        INPAINT: lambda: painter.hidden_everywhere(scan, stage.holes_mm, task),
-        DENOISE: lambda: painter.repaired(scan, task).image,
-        Z: lambda: scan.mean,
-    }
-    return {name: np.where(scan.mask, scan.image - ways[name](), 0).astype(np.float32) for name in names}
+def differences(
+    painter: Painter | None, scan: Scan, names: Sequence[str], stage: Stage, task: Task
+) -> dict[str, FloatArray]:
+    """Signed differences (z, y, x) to healthy appearance, by name; 0 outside the mask.
+
+    Doubt is no difference, but a probability, from 0 up.
+    """
+    found: dict[str, FloatArray] = {}
+    if painter and (DENOISE in names or DOUBT in names):
+        repaired = painter.repaired(scan, task)
+        found = {DENOISE: scan.image - repaired.image, DOUBT: 1 / (1 + np.exp(-repaired.doubt))}
+    if painter and INPAINT in names:
+        found[INPAINT] = scan.image - painter.hidden_everywhere(scan, stage.holes_mm, task)
+    if Z in names:
+        found[Z] = scan.image - scan.mean
+    return {name: np.where(scan.mask, found[name], 0).astype(np.float32) for name in names}
 
 
 def deviations(painter: Painter, scans: Sequence[Scan], stage: Stage, task: Task) -> dict[str, FloatArray]:
@@ -75,23 +94,38 @@ def deviations(painter: Painter, scans: Sequence[Scan], stage: Stage, task: Task
     return {name: healthy_sigma(residuals, masks) for name, residuals in found.items()}
 
 
-def examine(painter: Painter, scan: Scan, sigma: Mapping[str, FloatArray], stage: Stage, task: Task) -> Found:
-    """The anomaly map of one aligned scan; see ``Found``. ``sigma`` is what ``deviations`` gave."""
-    residuals = differences(painter, scan, stage.parts, stage, task)
-    signed = [signed_map(residual, sigma[name], scan.mask) for name, residual in residuals.items()]
-    maps = [normalised(np.abs(one), scan.mask) for one in signed]
-    score = np.asarray(np.mean(maps, axis=0), np.float32)
-    healthy, difference = scan.image - next(iter(residuals.values())), signed[0]
-    if stage.refinement is not None:
+def examine(painter: Painter | None, scan: Scan, sigma: Mapping[str, FloatArray], stage: Stage, task: Task) -> Found:
+    """The anomaly map of one aligned scan; see ``Found``.
+
+    ``sigma`` is what ``deviations`` gave; ``painter`` may be None for a stage that takes no network.
+    """
+    names = tuple(dict.fromkeys((*stage.parts, stage.shown)))
+    residuals = differences(painter, scan, names, stage, task)
+    signed = {name: signed_map(residual, sigma[name], scan.mask) for name, residual in residuals.items()}
+    score = first_score([np.abs(signed[name]) for name in stage.parts], scan.mask, stage)
+    difference, deviation = residuals[stage.shown], signed[stage.shown]
+    if painter is not None and stage.refinement is not None:
         hidden, where, _ = refine(painter, scan, score, sigma[INPAINT], stage.refinement, task)
         again = signed_map(hidden, sigma[INPAINT], scan.mask)
-        healthy = np.where(where, scan.image - hidden, healthy)
-        difference = np.where(where, again, difference)
-        # What differs both times counts twice, what was only seen once stays: the smaller of both loses lesions.
-        score = np.where(where, score + np.abs(again) / _scale(signed[0], scan), score)
-    return Found(normalised(score, scan.mask), healthy.astype(np.float32), difference.astype(np.float32))
+        # Only what was hidden is painted over: the anatomy around it stays.
+        difference = np.where(where, hidden, 0)
+        deviation = np.where(where, again, deviation)
+        score = refined_score(score, np.where(where, np.abs(again), 0), scan.mask, stage)
+    return Found(score, difference.astype(np.float32), deviation.astype(np.float32))
 
 
-def _scale(signed: FloatArray, scan: Scan) -> float:
-    """What the first pass's map was divided by."""
-    return max(float(np.abs(signed)[scan.mask].mean()), 1e-6)
+def first_score(maps: Sequence[FloatArray], mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
+    """One anomaly map from several, each in healthy deviations and without negative values."""
+    return np.asarray(np.mean([_divided(one, mask, stage) for one in maps], axis=0), np.float32)
+
+
+def refined_score(score: FloatArray, again: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
+    """The score with what still differs once it was hidden: it counts twice, and what was seen only once stays.
+
+    The smaller of both would lose lesions.
+    """
+    return _divided(score + _divided(again, mask, stage), mask, stage)
+
+
+def _divided(score: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
+    return normalised(score, mask) if stage.divided else score

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+Sums = NDArray[np.float64]
 
 SMOOTHING = 0.7
 """Voxels: alignment is no better than this."""
@@ -18,20 +19,20 @@ SMALLEST_SPREAD = 0.03
 class Template:
     """Sums over aligned healthy scans, from which any of them can be left out again."""
 
-    def __init__(self, count: FloatArray, total: FloatArray, squares: FloatArray) -> None:
+    def __init__(self, count: Sums, total: Sums, squares: Sums) -> None:
         self.count, self.total, self.squares = count, total, squares
 
     @classmethod
     def of(cls, images: Sequence[FloatArray], masks: Sequence[NDArray[np.bool_]]) -> Template:
         """Template of images (z, y, x), each counted where its mask is true."""
-        sums = np.zeros((3, *images[0].shape), np.float32)
+        sums = np.zeros((3, *images[0].shape))
         for image, mask in zip(images, masks, strict=True):
             sums += _moments(image, mask)
         return cls(*sums)
 
-    def without(self, image: FloatArray, mask: NDArray[np.bool_]) -> Template:
-        """The template less one of its images."""
-        gone = _moments(image, mask)
+    def less(self, members: Sequence[tuple[FloatArray, NDArray[np.bool_]]]) -> Template:
+        """The template less some of its images, each with its mask."""
+        gone = np.sum([_moments(image, mask) for image, mask in members], axis=0)
         return Template(self.count - gone[0], self.total - gone[1], self.squares - gone[2])
 
     def statistics(self) -> tuple[FloatArray, FloatArray]:
@@ -49,6 +50,6 @@ class Template:
         return mean.astype(np.float32), spread.astype(np.float32)
 
 
-def _moments(image: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
-    kept = np.where(mask, image, 0)
-    return np.stack([mask.astype(np.float32), kept, kept * kept])
+def _moments(image: FloatArray, mask: NDArray[np.bool_]) -> Sums:
+    kept = np.where(mask, image, 0).astype(np.float64)
+    return np.stack([mask.astype(np.float64), kept, kept * kept])

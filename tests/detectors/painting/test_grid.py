@@ -21,7 +21,7 @@ def oblique() -> Volume:
 
 def grid_for(volume: Volume, align: str = "moments") -> tuple[Grid, np.ndarray]:
     mask = volume.array > 0.05
-    grid = common_grid([(mask, volume.affine)], 2.0, align)
+    grid = common_grid([place(mask, volume.affine)], 2.0, align)
     return grid, grid.affine(place(mask, volume.affine))
 
 

@@ -43,7 +43,7 @@ def test_every_stage_finds_what_does_not_belong(name: str, amount: float, refine
     assert np.median(found.score[BLOCK]) > 3 * np.quantile(found.score[healthy.mask & ~BLOCK], 0.9)
     assert (np.sign(found.signed[BLOCK]) == np.sign(amount)).all()
     # What is shown as healthy does not hold the lesion.
-    assert np.abs(found.healthy - healthy.mean)[BLOCK].max() < 1e-5
+    assert np.abs(spoilt.image - found.difference - healthy.mean)[BLOCK].max() < 1e-5
 
 
 def test_it_can_be_cancelled() -> None:

@@ -23,7 +23,7 @@ SCANS = aligned(6)
 
 def net(recipe: Recipe = RECIPE) -> Inpainter:
     torch.manual_seed(3)
-    return Inpainter(recipe.inputs, widths=(4, 8, 8))
+    return Inpainter(recipe.inputs, widths=(8, 8, 8))
 
 
 class CancelledAt(Task):
@@ -61,7 +61,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     path = tmp_path / "fit.safetensors"
     first = trainer(2, path)
     first.fit(SCANS[:4], SCANS[4:], Task())
-    other = Inpainter(RECIPE.inputs, widths=(4, 8))
+    other = Inpainter(RECIPE.inputs, widths=(8, 8))
     with pytest.raises(ModelFileError, match="Delete the file"):
         read_checkpoint(path, other, torch.optim.AdamW(other.parameters()), "cpu")
     path.write_bytes(path.read_bytes()[:200])

@@ -8,14 +8,17 @@ from torch.nn import functional
 
 from ad_desktop.detectors.nets.inpainting.unet import Painted
 
-HIDDEN, PYRAMID, LIKELIHOOD, DOUBT = 5.0, 1.0, 0.2, 0.3
+HIDDEN, PYRAMID, LIKELIHOOD, DOUBT = 5.0, 1.0, 0.2, 1.0
 PYRAMID_LEVELS = 3
 
 
-def painting_loss(painted: Painted, truth: Tensor, changed: Tensor, hidden: Tensor, body: Tensor) -> Tensor:
+def painting_loss(
+    painted: Painted, truth: Tensor, changed: Tensor, hidden: Tensor, body: Tensor, judged: Tensor
+) -> Tensor:
     """L1 where the input was changed or hidden, and elsewhere; Laplacian pyramid; Laplace likelihood; doubt.
 
-    ``truth`` N×C×H×W; ``changed`` (blots and noise), ``hidden`` (holes) and ``body`` N×1×H×W, 0 or 1.
+    ``truth`` N×C×H×W; ``changed`` (blots and noise), ``hidden`` (holes), ``body``, and where doubt is ``judged``
+    N×1×H×W, 0 or 1.
     """
     error = (painted.image - truth).abs().mean(dim=1, keepdim=True)
     lost = torch.maximum(changed, hidden) * body
@@ -23,8 +26,7 @@ def painting_loss(painted: Painted, truth: Tensor, changed: Tensor, hidden: Tens
     composite = torch.where(lost > 0, painted.image, truth)
     scale = painted.log_scale
     likelihood = _mean(error.detach() * torch.exp(-scale) + scale, lost)
-    seen = body * (1 - hidden)
-    doubt = _mean(functional.binary_cross_entropy_with_logits(painted.doubt, changed, reduction="none"), seen)
+    doubt = _mean(functional.binary_cross_entropy_with_logits(painted.doubt, changed, reduction="none"), judged)
     loss: Tensor = (
         HIDDEN * _mean(error, lost) + _mean(error, kept) + PYRAMID * laplacian_loss(composite, truth)
         + LIKELIHOOD * likelihood + DOUBT * doubt

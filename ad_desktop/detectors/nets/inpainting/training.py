@@ -129,11 +129,11 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in batch]
-        inputs, base, truth, changed, hidden, body = tensors
+        inputs, base, *rest = tensors
         kind = torch.device(self.device).type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             painted = self.net(inputs.contiguous(memory_format=torch.channels_last), base)
-        return painting_loss(type(painted)(*(part.float() for part in painted)), truth, changed, hidden, body)
+        return painting_loss(type(painted)(*(part.float() for part in painted)), *rest)
 
     def _validate(self, fixed: Sequence[Batch]) -> float:
         """Loss of the averaged weights, which become the best ones if it is the smallest so far."""

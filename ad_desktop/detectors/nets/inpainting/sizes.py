@@ -1,0 +1,10 @@
+"""Sizes of the inpainting network by name: the width of each level, each of half the resolution of the one before."""
+
+from __future__ import annotations
+
+SIZES = {
+    "small": (16, 32, 64, 96),
+    "medium": (32, 64, 96, 128, 160),
+    "paper": (64, 128, 256, 512, 512, 512, 512, 512),
+}
+"""``paper`` has the eight levels of AutoPaint's."""

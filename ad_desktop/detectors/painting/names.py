@@ -1,0 +1,6 @@
+"""Names of AutoPaint's stages, apart from their code so that a form needs no more than this."""
+
+from __future__ import annotations
+
+COMBINED, INPAINT, DENOISE, DOUBT, Z = "combined", "inpaint", "denoise", "doubt", "z"
+STAGES = (COMBINED, INPAINT, DENOISE, DOUBT, Z)

@@ -1,0 +1,40 @@
+"""AutoPaint's parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ad_desktop.detectors.nets.inpainting.sizes import SIZES
+from ad_desktop.detectors.params import param
+from ad_desktop.detectors.painting.names import STAGES
+
+ALIGNMENTS = ("moments", "centre")
+
+
+@dataclass(frozen=True)
+class AutoPaintParams:
+    """What a user can choose."""
+
+    stage: str = param(
+        STAGES[0],
+        "How candidates are found: all maps together, by painting into holes, by undoing what does not belong, by "
+        "asking the network where that is, or by aligned statistics alone (no network)", choices=STAGES,
+    )  # fmt: skip
+    refine: bool = param(True, "Hide each candidate region whole, paint it again, and drop what then agrees")
+    steps: int = param(3000, "Training steps of 16 slices; about half a second each on one processor core", minimum=1)
+    network: str = param(
+        next(iter(SIZES)), "Size of the network; all but the first want a graphics card", choices=tuple(SIZES)
+    )
+    spacing: float = param(2.0, "Distance in mm between the voxels that scans are worked on with", minimum=0.2)
+    align: str = param(
+        "moments", "Scans are laid over each other by shift and stretch (moments) or by shift alone (centre)",
+        choices=ALIGNMENTS,
+    )  # fmt: skip
+    image_size: int = param(128, "Side in pixels that pictures, not scans, are scaled to", minimum=16)
+    voxel_fpr: float = param(
+        0.005, "Share of healthy voxels that may lie above the map's threshold", minimum=1e-6, maximum=0.5
+    )
+    seed: int = param(0, "Equal seeds make equal models", minimum=0, advanced=True)
+    checkpoint: str = param(
+        "", "File that an interrupted fit goes on from (empty: one in the cache)", path=True, advanced=True
+    )

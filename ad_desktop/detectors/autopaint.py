@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from ad_desktop.detectors.painting.stages import Stage
 
 BATCH = 16
-SCAN_SHARE = 0.05
-"""A scan's score is the mean of this share of its slices, the highest ones."""
 
 
 class AutoPaint(Detector):
@@ -110,7 +108,6 @@ class AutoPaint(Detector):
     def predict_volume(self, volume: Volume, examined: Array | None, task: Task) -> Prediction:
         """Score a scan; ``UserError`` for one that cannot be used, or of another kind than the normal ones."""
         from ad_desktop.detectors.painting.prediction import PaintedPrediction, slice_scores
-        from ad_desktop.scoring.volume_scores import volume_score
 
         if self.scans_ is None:
             raise UserError("this model was fitted on pictures. Fit one on normal scans.")
@@ -124,8 +121,8 @@ class AutoPaint(Detector):
         turned = (planes(part, volume.affine, "axial") for part in (prediction.anomaly_map, mask))
         prediction.slice_scores = slice_scores(*turned)
         prediction.scored = tuple(int(i) for i in np.flatnonzero(np.isfinite(prediction.slice_scores)))
-        prediction.anomaly_score = volume_score(prediction.slice_scores, SCAN_SHARE)
-        prediction.parts = {"highest slice": float(np.nanmax(prediction.slice_scores))}
+        prediction.anomaly_score = float(np.nanmax(prediction.slice_scores))
+        prediction.parts = {"highest slice": prediction.anomaly_score}
         return prediction
 
     def _checkpoint(self, hashes: Sequence[str]) -> Path:

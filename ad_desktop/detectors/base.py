@@ -200,7 +200,10 @@ class Detector(ABC):
         return None
 
     def predict_volume(self, volume: Volume, examined: Array | None, task: Task) -> Prediction:
-        """Score a whole scan, for volumetric methods only; ``examined`` (z, y, x) is true where to look."""
+        """Score a whole scan, for volumetric methods only; ``examined`` (z, y, x) is true where to look.
+
+        The score is that of the highest slice; a model of scans puts its own rule in its place.
+        """
         raise NotImplementedError(f"{self.name} is not volumetric")
 
     def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:

@@ -69,6 +69,11 @@ class VolumePrediction(Prediction):
         return seen if mask is None else seen & mask
 
     @property
+    def residual(self) -> FloatArray | None:
+        """The scan less its healthy appearance (z, y, x), in its unit, from methods that paint one."""
+        return None
+
+    @property
     def anomaly_map(self) -> FloatArray:
         """The anomaly map on the scan's own voxels, float32 (z, y, x), made anew on each access; 0 where not examined.
 

@@ -44,13 +44,14 @@ class TableExporter:
 class VolumeExporter:
     """Writes one file per scan, name/``file_name``. ``kind``, ``title``, ``write`` as in ``SampleExporter``.
 
-    A kind that pictures have, too, is the same thing in a form for scans.
+    A kind that pictures have, too, is the same thing in a form for scans. Scans that are not ``meant`` are passed over.
     """
 
     kind: str
     title: str
     file_name: str
     write: Callable[[VolumeRecord, Path], None]
+    meant: Callable[[VolumeRecord], bool] = lambda record: True
 
 
 @cache

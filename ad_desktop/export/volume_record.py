@@ -19,7 +19,8 @@ class VolumeRecord:
 
     ``anomaly_map`` float32 and ``labels`` int16 (numbers of the ``regions``, 0 elsewhere) lie on the voxels
     (z, y, x) of ``volume``. ``slice_scores`` are along ``axis``, NaN where a slice was passed over. ``map_threshold``
-    is None where there is none. ``model`` is the detector's title.
+    is None where there is none. ``model`` is the detector's title. ``residual`` float32 is the scan less its healthy
+    appearance, in the scan's unit, for methods that paint one.
     """
 
     path: str
@@ -36,6 +37,7 @@ class VolumeRecord:
     slice_threshold: float | None = None
     axis: str = "axial"
     model: str = ""
+    residual: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if not self.volume.shape == self.anomaly_map.shape == self.labels.shape:

@@ -44,7 +44,7 @@ def export_volume(record: VolumeRecord, folder: Path, kinds: Collection[str]) ->
     written = []
     problem: InputError | None = None
     for exporter in volume_exporters().values():
-        if exporter.kind in kinds:
+        if exporter.kind in kinds and exporter.meant(record):
             make_folder(folder)
             target = folder / exporter.file_name
             try:

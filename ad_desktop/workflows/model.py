@@ -48,7 +48,9 @@ class Calibration:
     were left out together. All are empty for a model that was fitted without normal samples. ``rule``
     says where the groups come from, ``duplicate_ratio`` how much closer samples are to their neighbours
     inside a group's block than outside it (1: not at all). For a model of scans all of this is per scan,
-    and ``slices`` has the held-out scores of their slices.
+    and ``slices`` has the held-out scores of their slices. ``map_limit`` is the map value that the accepted share of
+    healthy voxels exceeds, for methods that promise that rather than whole samples without any. Methods that keep
+    some normal scans apart have scores of those only.
     """
 
     scores: NDArray[np.float64]
@@ -58,6 +60,7 @@ class Calibration:
     duplicate_ratio: float | None = None
     warnings: tuple[str, ...] = ()
     slices: SliceCalibration | None = None
+    map_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,14 @@ class FittedModel:
 
     @property
     def map_threshold(self) -> float | None:
-        """The map value that at most a share ``fpr`` of normal pictures exceeds anywhere, or the detector's default."""
+        """The map value that at most a share ``fpr`` of normal pictures exceeds anywhere, or the detector's default.
+
+        For methods that promise a share of voxels it is their own.
+        """
         if not self.calibrated:
             return self.detector.default_threshold
+        if self.calibration.map_limit is not None:
+            return self.calibration.map_limit
         peaks = self.calibration.map_peaks
         if peaks is None:
             return None
@@ -168,6 +176,8 @@ class FittedModel:
             return 0.0, 1.5 * self.detector.default_threshold
         if peaks is None or threshold is None:
             return None
+        if self.calibration.map_limit is not None:
+            return 0.0, 1.5 * threshold
         typical = float(np.median(peaks))
         span = max(threshold - typical, 1e-6 + 0.1 * abs(threshold))
         return typical - span, threshold + 2 * span

@@ -151,6 +151,7 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "calibration": {
             "group_spec": model.group_spec, "rule": calibration.rule, "groups": len(set(calibration.groups)),
             "duplicate_ratio": calibration.duplicate_ratio, "warnings": list(calibration.warnings),
+            "map_limit": calibration.map_limit,
         },
         "created": model.created,
         "provenance": model.provenance,
@@ -252,7 +253,7 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
     calibration = Calibration(
         tensors["calibration.scores"], tuple(int(g) for g in tensors["calibration.groups"]), told["rule"],
         tensors.get("calibration.map_peaks"), told["duplicate_ratio"], tuple(told["warnings"]),
-        _slices(tensors),
+        _slices(tensors), told.get("map_limit"),
     )  # fmt: skip
     threshold = metadata["threshold"]
     return FittedModel(

@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     pairs = scans_of(options.data, "train")
-    grid = common_grid([place(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)], 2.0,
-                       "moments")
+    grid = common_grid(
+        [place(values > 0, affine) for values, affine in (read(labels) for _, labels in pairs)], 2.0, "moments"
+    )
     images, masks = zip(*(aligned(grid, *pair) for pair in pairs), strict=True)
     fitting = [i for i in range(len(pairs)) if i not in range(len(pairs))[HELD_OUT]]
     scans = leave_one_out([images[i] for i in fitting], [masks[i] for i in fitting])

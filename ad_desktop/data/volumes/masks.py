@@ -13,6 +13,8 @@ COARSE_MM = 3.0
 """Masks are found on voxels of about this size: a body has no finer outline, and it takes a hundredth of the time."""
 TISSUE_HU = -500.0
 UPTAKE_SUV = 0.15
+STRIPPED = (0.3, 0.8)
+"""Set to 0 outside beforehand: at least this share of all voxels is 0, and this share of the others is body."""
 _BINS = 256
 
 
@@ -20,7 +22,8 @@ def body_mask(volume: Volume) -> Mask:
     """Where the body is, bool (z, y, x); true everywhere where none stands out.
 
     CT: above −500 HU, opened so that the table comes off. PET in SUV: above 0.15. Others: above Otsu's threshold.
-    Of that the largest connected piece, its holes filled slice by slice.
+    Of that the largest connected piece, its holes filled slice by slice. Where others were set to 0 outside
+    beforehand (as a skull is stripped), all that is not 0.
     """
     from scipy import ndimage
 
@@ -42,7 +45,18 @@ def body_mask(volume: Volume) -> Mask:
         # The voxel that was looked at stands for those around it.
         nearest = np.minimum((np.arange(length) + step // 2) // step, full.shape[axis] - 1)
         full = full.take(nearest, axis=axis)
-    return np.asarray(full, bool)
+    kept = _kept(volume, full)
+    return np.asarray(full if kept is None else kept, bool)
+
+
+def _kept(volume: Volume, body: Mask) -> Mask | None:
+    """What is not 0, of a scan that was set to 0 outside it; None for other scans."""
+    if volume.unit in (HU, SUV):
+        return None
+    kept = np.asarray(volume.array != 0)
+    count = np.count_nonzero(kept)
+    stripped = count <= (1 - STRIPPED[0]) * kept.size and np.count_nonzero(body) >= STRIPPED[1] * count
+    return kept if stripped else None
 
 
 def _level(volume: Volume, values: Array) -> float:

@@ -48,6 +48,6 @@ class Cohort:
             return False
         self._like = self._like or scan.volume
         self.keys.append(scan.sample.key)
-        self.sha256.append(hashlib.sha256(np.ascontiguousarray(scan.volume.array)).hexdigest())
+        self.sha256.append(hashlib.sha256(np.ascontiguousarray(scan.volume.array).data).hexdigest())
         self.sizes.append((scan.volume.shape[1], scan.volume.shape[2]))
         return True

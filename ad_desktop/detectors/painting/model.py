@@ -113,9 +113,7 @@ class PaintModel:
         kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self._unit(), self.modality)
         image, inside = lay(volume, mask, self.grid, self.scaling, kind)
         found = examine(self.painter, Scan(image, inside, self.mean, self.spread), self.sigma, self.plan.stage, task)
-        return Examined(
-            found, self.grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask)
-        )
+        return Examined(found, self.grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask))
 
     def _unit(self) -> str:
         return next((unit for unit in ("HU", "SUVbw") if Scaling.for_unit(unit) == self.scaling), "")

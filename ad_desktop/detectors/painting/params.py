@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ad_desktop.detectors.nets.inpainting.sizes import SIZES
-from ad_desktop.detectors.params import param
 from ad_desktop.detectors.painting.names import STAGES
+from ad_desktop.detectors.params import param
 
 ALIGNMENTS = ("moments", "centre")
 

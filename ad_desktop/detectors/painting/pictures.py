@@ -87,7 +87,9 @@ class PictureModel:
     def examine(self, picture: FloatArray, task: Task) -> FloatArray:
         """The anomaly map (S, S) of a picture; 0 where it is not looked at."""
         painter = None if self.net is None else self._painter(self.net)
-        return examine(painter, Scan(*_scan_of(picture), self.mean, self.spread), self.sigma, self.stage, task).score[0]
+        scan = Scan(*_scan_of(picture), self.mean, self.spread)
+        found: FloatArray = examine(painter, scan, self.sigma, self.stage, task).score[0]
+        return found
 
     def _sorted(self, members: Sequence[int]) -> list[int]:
         """Whatever order pictures came in, networks learn them in the same one."""
@@ -116,7 +118,7 @@ class PictureModel:
         return found
 
     def restore(self, tensors: Mapping[str, Array], names: Sequence[str]) -> None:
-        """Take back what ``tensors`` gave, and the names; ``KeyError``, ``ValueError`` or ``RuntimeError`` if it does not fit."""
+        """Take back what ``tensors`` gave, and the names; ``KeyError``, ``ValueError``, ``RuntimeError`` on a misfit."""
         self.pictures, self.names = list(np.asarray(tensors["pictures"], np.float32)), list(names)
         self.sigma = {name[6:]: np.array(value) for name, value in tensors.items() if name.startswith("sigma.")}
         self._take_template()

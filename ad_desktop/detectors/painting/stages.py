@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ def differences(
     found: dict[str, FloatArray] = {}
     if painter and (DENOISE in names or DOUBT in names):
         repaired = painter.repaired(scan, task)
-        found = {DENOISE: scan.image - repaired.image, DOUBT: 1 / (1 + np.exp(-repaired.doubt))}
+        found = {DENOISE: scan.image - repaired.image, DOUBT: np.asarray(1 / (1 + np.exp(-repaired.doubt)), np.float32)}
     if painter and INPAINT in names:
         found[INPAINT] = scan.image - painter.hidden_everywhere(scan, stage.holes_mm, task)
     if Z in names:

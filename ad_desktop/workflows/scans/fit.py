@@ -19,6 +19,7 @@ from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.scans.settle import settle
 from ad_desktop.workflows.scans.slicer import Opener
 from ad_desktop.workflows.scans.stream import usable_slices
+from ad_desktop.workflows.scans.whole import fit_whole
 
 
 def fit_scans(
@@ -39,17 +40,20 @@ def fit_scans(
     task.report("Preparing the network")
     detector.load(task)
     view = settle(unique, settings, opener, task)
-    # What black and white are is settled; the detector only has to be told.
-    told = [SliceSample(sample.path, value_range=(view.settled.low, view.settled.high)) for sample in unique]
-    detector.survey(told, task)
     failures: list[Failure] = []
     try:
-        detector.fit(usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task), task)
-        calibration = calibrate_scans(detector, view, options.groups, task)
+        if detector.volumetric:
+            calibration = fit_whole(detector, unique, view, opener, failures, task)
+        else:
+            # What black and white are is settled; the detector only has to be told.
+            told = [SliceSample(sample.path, value_range=(view.settled.low, view.settled.high)) for sample in unique]
+            detector.survey(told, task)
+            detector.fit(usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task), task)
+            calibration = calibrate_scans(detector, view, options.groups, task)
     except UserError as error:
         # To the detector each slice is a picture.
         raise UserError(with_failures(str(error).replace("pictures", "slices"), failures)) from error
-    if settings.step > 1:
+    if settings.step > 1 and not detector.volumetric:
         task.note(
             f"One of every {settings.step} slices was learned. Between them the map can rise higher, so expect "
             "slightly more regions than asked for."

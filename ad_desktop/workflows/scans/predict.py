@@ -16,6 +16,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
 from ad_desktop.workflows.scans.slicer import Opener, Slicer
 from ad_desktop.workflows.scans.stream import prepared_slices, slicers
+from ad_desktop.workflows.scans.whole import whole_prediction
 
 
 def predict_scans(
@@ -44,7 +45,8 @@ def predict_scans(
 def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task) -> Prediction:
     """Score one scan; ``InputError`` where a slice cannot be used."""
     if detector.volumetric:
-        return detector.predict_volume(slicer.volume, slicer.body.examined, task)
+        task.report(message)
+        return whole_prediction(detector, slicer, task)
     settings, indices = slicer.view.settings, slicer.body.indices
     found: list[Prediction] = []
     batch: list[Prepared] = []

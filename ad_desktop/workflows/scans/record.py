@@ -32,7 +32,7 @@ def scan_record(model: FittedModel, result: Result, prediction: VolumePrediction
     return VolumeRecord(
         str(result.sample.path), volume, anomaly_map, labels, regions, judgement.anomaly_score, judgement.threshold,
         limit, judgement.pred_label, float(judgement.percentile or 0), prediction.slice_scores,
-        None if slices is None else slices.value, prediction.axis, model.title,
+        None if slices is None else slices.value, prediction.axis, model.title, prediction.residual,
     )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from heads import SHAPE, head
 
-from ad_desktop.data.volumes.volume import Volume, make_affine
 from ad_desktop.detectors.nets.inpainting.training import Schedule
 from ad_desktop.detectors.painting.model import PaintModel, Plan
 from ad_desktop.detectors.painting.refine import Refinement
@@ -14,21 +14,9 @@ from ad_desktop.detectors.painting.stages import Stage
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 
-SHAPE = (14, 40, 36)
 PLAN = Plan(
     Schedule(4, batch=2, validate=2), 4.0, widths=(8, 8, 8), stage=Stage("z", (16.0,), Refinement(0.03, rounds=1))
 )
-
-
-def head(seed: int, angle: float = 0.0) -> tuple[Volume, np.ndarray]:
-    """A layered ellipsoid on an anisotropic, turned grid, with its mask."""
-    rng = np.random.default_rng(seed)
-    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
-    radius = np.sqrt(z**2 + y**2 + x**2) + rng.normal(0, 0.01)
-    values = 500 * np.where(radius < 0.45, 0.8, 0.4) + rng.normal(0, 15, SHAPE)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    affine = make_affine((3.0, 2.5, 6.0), rng.uniform(-50, 50, 3), turn)
-    return Volume(values.astype(np.float32), affine, modality="MR"), radius < 0.85
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ import pytest
 from scans import SHAPE, aligned
 
 from ad_desktop.detectors.painting.batches import Scan
+from ad_desktop.detectors.painting.names import STAGES
 from ad_desktop.detectors.painting.painter import Healthy, Painter
 from ad_desktop.detectors.painting.refine import Refinement
-from ad_desktop.detectors.painting.stages import STAGES, Stage, deviations, examine
+from ad_desktop.detectors.painting.stages import Stage, deviations, examine
 from ad_desktop.errors import Cancelled
 from ad_desktop.task import Task
 
@@ -17,14 +18,14 @@ BLOCK[3:6, 12:18, 12:18] = True
 
 
 class Averaging(Painter):
-    """Paints the healthy mean, everywhere."""
+    """Paints the healthy mean, everywhere, and doubts what differs from it."""
 
     def __init__(self) -> None:
         self.spacing = 4.0
 
     def paint(self, scan: Scan, holes: np.ndarray, task: Task | None = None) -> Healthy:
         (task or Task()).check()
-        return Healthy(scan.mean, np.zeros_like(scan.mean))
+        return Healthy(scan.mean, np.where(holes, 0, 40 * np.abs(scan.image - scan.mean) - 8).astype(np.float32))
 
 
 @pytest.mark.parametrize("refinement", [None, Refinement(share=0.03)], ids=["first pass", "refined"])

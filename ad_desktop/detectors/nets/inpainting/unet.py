@@ -52,8 +52,9 @@ class GatedConv(nn.Module):
         """N×C×H×W."""
         both = self.both(x)
         features, gates = both[:, : self.outputs], torch.sigmoid(both[:, self.outputs :])
-        grouped = functional.relu(features).unflatten(1, (self.outputs // GATES, GATES))
-        return (grouped * gates[:, None]).flatten(1, 2)
+        count, _, rows, columns = both.shape
+        grouped = functional.relu(features).view(count, self.outputs // GATES, GATES, rows, columns)
+        return (grouped * gates[:, None]).view(count, self.outputs, rows, columns)
 
 
 class _Residual(nn.Module):
@@ -113,4 +114,4 @@ def net_from(inputs: int, widths: Sequence[int], weights: Mapping[str, NDArray[A
     """The network with these weights; ``RuntimeError`` if they do not fit."""
     net = Inpainter(inputs, widths=widths)
     net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
-    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return net.to(memory_format=torch.channels_last)

@@ -55,7 +55,7 @@ def _kept(volume: Volume, body: Mask) -> Mask | None:
         return None
     kept = np.asarray(volume.array != 0)
     count = np.count_nonzero(kept)
-    stripped = count <= (1 - STRIPPED[0]) * kept.size and np.count_nonzero(body) >= STRIPPED[1] * count
+    stripped = 0 < count <= (1 - STRIPPED[0]) * kept.size and np.count_nonzero(body) >= STRIPPED[1] * count
     return kept if stripped else None
 
 

@@ -118,7 +118,7 @@ class PictureModel:
         return found
 
     def restore(self, tensors: Mapping[str, Array], names: Sequence[str]) -> None:
-        """Take back what ``tensors`` gave, and the names; ``KeyError``, ``ValueError``, ``RuntimeError`` on a misfit."""
+        """Take back what ``tensors`` gave, and names; ``KeyError``, ``ValueError``, ``RuntimeError`` on a misfit."""
         self.pictures, self.names = list(np.asarray(tensors["pictures"], np.float32)), list(names)
         self.sigma = {name[6:]: np.array(value) for name, value in tensors.items() if name.startswith("sigma.")}
         self._take_template()

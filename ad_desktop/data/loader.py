@@ -60,3 +60,10 @@ def _next(pending: deque[tuple[Item, Future[Result | InputError]]]) -> tuple[Ite
     """Wait for the oldest item; the only reference to its result goes to the caller."""
     item, future = pending.popleft()
     return item, future.result()
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of up to ``size`` items, in order."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch

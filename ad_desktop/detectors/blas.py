@@ -19,7 +19,6 @@ def limit_threads() -> None:
     made predicting with maps take half as much processor time again. It also keeps the last digits the
     same. For good, because two threads that limit and restore the process's one setting undo each other.
     """
-    import scipy.linalg  # noqa: F401 - brings its own library, which must be loaded to be limited
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=1, user_api="blas")

@@ -8,11 +8,10 @@ map is a local Gaussian on the same features, after PaDiM (arXiv 2011.08785).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy, deepcopy
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from ad_desktop.data.images import load, suggest_range
 from ad_desktop.data.intensity import resize_square
-from ad_desktop.data.loader import prefetch
+from ad_desktop.data.loader import batched, prefetch
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Array, Detector, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
@@ -239,7 +238,9 @@ class GaussianAD(Detector):
         distances = self.pyramid_.held_out(self.rows_, groups, task)
         z = self.pyramid_.standardise(distances, groups)
         side = self.pyramid_.side
-        masks = [self.roi.cells(Path(k), size, side) for k, size in zip(self.keys_, self.sizes_, strict=True)]
+        masks: list[Array | None] = [None] * len(self.keys_)
+        if not self.roi.everything:
+            masks = [self.roi.cells(Path(k), size, side) for k, size in zip(self.keys_, self.sizes_, strict=True)]
         top = top_mean(z, masks)
         folds = held_out_folds(groups, self.sha256_)
         scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
@@ -380,13 +381,6 @@ def map_peak(grid: Array, size: tuple[int, int]) -> float:
     """The largest value of the map that ``grid`` (S, S) makes at ``size``; large maps are sampled at fewer points."""
     height, width = (min(length, POINTS_PER_CELL * len(grid)) for length in size)
     return float(upsample(grid, (height, width), SMOOTHING).max())
-
-
-def batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
-    """Lists of up to ``size`` items, in order."""
-    source = iter(items)
-    while batch := list(islice(source, size)):
-        yield batch
 
 
 def _kept(column: list[Value], gone: set[int]) -> list[Value]:

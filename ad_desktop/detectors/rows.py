@@ -8,6 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,8 +82,14 @@ class RowStore:
     def take(self, indices: Sequence[int]) -> NDArray[Any]:
         """The rows ``indices`` as one array."""
         rows = np.empty((len(indices), *self.row_shape), self.dtype)
-        for place, index in enumerate(indices):
-            rows[place] = self.read(index, index + 1)[0]
+        if not rows.size:
+            return rows
+        self._fetch()
+        wanted = np.asarray(indices)
+        # Rows that lie one after another are read in one go.
+        cuts = [0, *(np.flatnonzero(np.diff(wanted) != 1) + 1).tolist(), len(wanted)]
+        for first, end in pairwise(cuts):
+            self._file.read_at(int(wanted[first]) * self.row_bytes, rows[first:end].data.cast("B"))
         return rows
 
     def without(self, indices: Sequence[int]) -> RowStore:

@@ -14,8 +14,9 @@ import numpy as np
 from bench_predict import torch_backbones
 from common import Report, cheapest, magnetic_tile, pictures
 
+from ad_desktop.data.loader import batched
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.gaussian_ad import GaussianAD, batched
+from ad_desktop.detectors.gaussian_ad import GaussianAD
 from ad_desktop.task import Task
 from ad_desktop.workflows.calibrate import calibrate
 from ad_desktop.workflows.fit import FitOptions, fit

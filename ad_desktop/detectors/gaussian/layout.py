@@ -14,6 +14,9 @@ FINE_CELLS = 16
 COARSE_CELLS = 4
 """Side of the coarse map on which all levels are seen together."""
 LARGEST_HALF = 65504.0
+SIGN_AND_REST = np.int32(0x8FFFE000 - (1 << 32))
+ORIGIN = np.float32(2.0**112)
+"""Masks and moves the bits of half precision to those of single precision."""
 
 
 class LevelShape(NamedTuple):
@@ -59,23 +62,36 @@ class Layout:
         vectors = np.concatenate(pooled, axis=1).astype(np.float32)
         return [Features(row, vector) for row, vector in zip(halves, vectors, strict=True)]
 
-    def fine(self, rows: NDArray[np.float16], index: int) -> NDArray[np.float32]:
-        """Level ``index``'s cells (n, cells, channels) of rows (n, row)."""
-        shape = self.levels[index]
-        # By way of float64, the same numbers in half the time: numpy has vector instructions for that step only.
-        cells = rows[:, self._slices[index]].astype(np.float64).astype(np.float32)
-        return cells.reshape(len(rows), shape.side**2, shape.channels)
+    def fine(self, rows: NDArray[np.float16]) -> list[NDArray[np.float32]]:
+        """Every level's cells (n, cells, channels) of rows (n, row)."""
+        singles = single(rows)
+        return [
+            singles[:, place].reshape(len(rows), shape.side**2, shape.channels)
+            for place, shape in zip(self._slices, self.levels, strict=True)
+        ]
 
     def all_coarse(self, fine: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The coarse cells (n, cells, all channels) from every level's fine cells (n, cells, channels)."""
         parts: list[NDArray[np.float32]] = []
         for cells, shape in zip(fine, self.levels, strict=True):
-            down = averaging(shape.side, self.coarse)
-            # As stacks of small products: one large one would round a sample differently in every batch.
-            lines = down @ cells.reshape(len(cells), shape.side, -1)
-            both = down @ lines.reshape(len(cells), self.coarse, shape.side, shape.channels)
-            parts.append(both.reshape(len(cells), self.coarse**2, shape.channels))
+            # A stack of products: one for all samples would round each differently in every batch.
+            parts.append(grid_averaging(shape.side, self.coarse) @ cells)
         return np.concatenate(parts, axis=2)
+
+
+def single(halves: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The same numbers in single precision, in a third of the time that numpy's own conversion takes.
+
+    Exponent and mantissa are moved to where single precision has them, and the product moves the exponent's origin.
+    """
+    bits = np.ascontiguousarray(halves).view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= SIGN_AND_REST
+    found = bits.view(np.float32)
+    found *= ORIGIN
+    # What is infinite or no number has the largest exponent, which means another thing here.
+    largest = max(float(found.max(initial=0)), -float(found.min(initial=0)))
+    return found if largest <= LARGEST_HALF else halves.astype(np.float32)
 
 
 def resample(level: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -95,5 +111,14 @@ def averaging(source: int, target: int) -> NDArray[np.float32]:
     shared = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
     weights = np.clip(shared, 0, None)
     matrix = np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    matrix.flags.writeable = False
+    return matrix
+
+
+@lru_cache(maxsize=32)
+def grid_averaging(source: int, target: int) -> NDArray[np.float32]:
+    """Matrix (target², source²) that averages the cells of a square grid in the same way."""
+    down = averaging(source, target)
+    matrix = np.kron(down, down)
     matrix.flags.writeable = False
     return matrix

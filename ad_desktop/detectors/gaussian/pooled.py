@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.detectors.gaussian.folds import equal_groups
 from ad_desktop.detectors.gaussian.shrinkage import inverse_factor, ledoit_wolf, quadratic_forms
 from ad_desktop.errors import UserError
 
 Matrix = NDArray[np.float64]
+ROWS_AT_ONCE = 1024
+"""For how many rows held-out distances are found together."""
 EPSILON = np.finfo(np.float64).eps
 LEAST_SHRINKAGE = 1e-6
 """Ledoit and Wolf's ρ is 0 for two samples, and S singular: this much identity keeps held-out distances exact."""
@@ -102,27 +105,26 @@ class PooledGaussian:
 
         ``vectors`` (n·copies, d) are the rows of the fit, the copies of a sample one after another;
         the first copy is the sample itself and the only one scored. Equal to an explicit refit:
-        with α = 1−ρ, n′ = n−g, z̄ the group's mean, the left-out covariance is B − UᵀU with
-        B = αn/n′·S + ρμI and U = √(α/n′)·[dᵢ; (g/√n′)·z̄], inverted by Woodbury's identity in the
-        eigenbasis of S, where every B is diagonal.
+        with α = 1−ρ, n′ = n−g and t the sum of the group's rows dᵢ, the left-out covariance is B − UᵀU with
+        B = αn/n′·S + ρμI and the rows √(α/n′)·(dᵢ + (√(n/n′) − 1)/g·t) of U, inverted by Woodbury's identity in
+        the eigenbasis of S, where every B is diagonal.
         """
         rows = self.reduced(vectors)
         values, basis = np.linalg.eigh(self.scatter_ / self.n_)
         rotated = (rows @ basis).reshape(len(groups), copies, -1)
         values = np.maximum(values, 0.0)
         result = np.empty(len(groups))
-        for group in sorted(set(groups)):
-            members = np.flatnonzero(np.asarray(groups) == group)
+        for members in equal_groups(groups, max(1, ROWS_AT_ONCE // copies)):
             result[members] = self._group_distances(rotated[members], values)
         return result
 
     def _group_distances(self, members: Matrix, values: Matrix) -> Matrix:
-        """Held-out distances (g,) of one group's rows (g, copies, k), all in the eigenbasis of S."""
-        rows = members.reshape(-1, members.shape[-1])
-        left, out = self.n_ - len(rows), len(rows)
+        """Held-out distances (m, g) of m groups' rows (m, g, copies, k), all in the eigenbasis of S."""
+        groups, size, copies, features = members.shape
+        rows = members.reshape(groups, size * copies, features)
+        left, out = self.n_ - size * copies, size * copies
         alpha = 1 - self.rho_
-        mean = rows.mean(axis=0)
+        total = rows.sum(axis=1, keepdims=True)
         diagonal = alpha * self.n_ / left * values + self._ridge()
-        update = np.sqrt(alpha / left) * np.vstack([rows, out / np.sqrt(left) * mean])
-        residuals = members[:, 0] + out / left * mean
-        return np.sqrt(quadratic_forms(residuals, diagonal, update, -np.ones(len(update))))
+        update = np.sqrt(alpha / left) * (rows + (np.sqrt(self.n_ / left) - 1) / out * total)
+        return np.sqrt(quadratic_forms(members[:, :, 0] + total / left, diagonal, update))

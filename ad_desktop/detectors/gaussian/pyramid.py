@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 from ad_desktop.data.loader import prefetch
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.detectors.gaussian.cells import CellGaussian
+from ad_desktop.detectors.gaussian.folds import equal_groups
 from ad_desktop.detectors.gaussian.layout import Layout
+from ad_desktop.detectors.gaussian.leaving import Leaving
 from ad_desktop.detectors.gaussian.standardise import CellStandard
 from ad_desktop.detectors.nets.devices import worker_count
 from ad_desktop.detectors.rows import RowStore
@@ -21,14 +22,24 @@ from ad_desktop.detectors.upsample import upsample
 from ad_desktop.task import Task
 
 BLOCK = 16
+WHOLE = 32
+"""Samples of a group that are held in memory at once."""
 MAX_WORKERS = 4
-"""Threads for held-out distances. Only numpy's products run side by side: scipy's hold the interpreter's lock."""
+"""Threads for held-out distances; numpy's products and sums run side by side."""
 COARSE_SHARE = np.float32(0.4)
 """Weight of the coarse grid in the map; the levels' own grids share the rest."""
 COARSE_LEAD = np.float32(2.0)
 """Standard deviations by which coarse evidence counts beyond the fine evidence at the same place."""
 Distances = list[NDArray[np.float32]]
 Members = NDArray[np.intp]
+
+
+class _Block(NamedTuple):
+    """Members (m, g) of m groups of one size, their rows (m·g, row), and what such groups share, by Gaussian."""
+
+    members: NDArray[np.intp]
+    rows: NDArray[np.float16]
+    leaving: Sequence[Leaving]
 
 
 class LocalPyramid:
@@ -55,7 +66,7 @@ class LocalPyramid:
 
     def parts(self, rows: NDArray[np.float16]) -> list[NDArray[np.float32]]:
         """Cells (n, P, d) of every Gaussian from rows of local features (n, row)."""
-        fine = [self.layout.fine(rows, index) for index in range(len(self.layout.levels))]
+        fine = self.layout.fine(rows)
         whole = [*fine, self.layout.all_coarse(fine)]
         return [p if len(c) == p.shape[1] else p[:, c] for p, c in zip(whole, self._cells, strict=True)]
 
@@ -86,34 +97,37 @@ class LocalPyramid:
     def held_out(self, store: RowStore, groups: Sequence[int], task: Task) -> Distances:
         """Distances (n, P) of every Gaussian for its own samples, each with its whole group left out."""
         found = [np.empty((len(store), len(g.means)), np.float32) for g in self.gaussians]
-        numbers = np.asarray(groups)
-        members = [np.flatnonzero(numbers == group) for group in np.unique(numbers)]
         done = 0
-        for size in self._hold_out(store, sorted(members, key=len), found, task):
+        for size in self._hold_out(store, groups, found, task):
             done += size
             task.report("Scoring normal pictures that the model has not seen", done, len(store))
         return found
 
-    def _hold_out(self, store: RowStore, groups: Sequence[Members], found: Distances, task: Task) -> Iterator[int]:
-        """Put the held-out distances of groups, smallest first, in their places; yields how many at a time."""
+    def _hold_out(self, store: RowStore, groups: Sequence[int], found: Distances, task: Task) -> Iterator[int]:
+        """Put the held-out distances in their places; yields of how many samples at a time."""
 
-        def hold_out(group: tuple[Members, NDArray[np.float16]]) -> None:
-            members, rows = group
-            for array, gaussian, cells in zip(found, self.gaussians, self.parts(rows), strict=True):
-                array[members] = gaussian.held_out(cells)
+        def hold_out(block: _Block) -> None:
+            for members, rows in zip(block.members, np.split(block.rows, len(block.members)), strict=True):
+                parts = zip(found, self.gaussians, block.leaving, self.parts(rows), strict=True)
+                for array, gaussian, leaving, cells in parts:
+                    array[members] = gaussian.held_out(cells, leaving)
 
-        small = sum(len(members) <= BLOCK for members in groups)
-        read = ((members, store.take(members.tolist())) for members in groups[:small])
-        # The first one by itself: it makes what the others share.
-        for first in islice(read, 1):
-            hold_out(first)
-            yield len(first[0])
         workers = min(MAX_WORKERS, worker_count())
-        for (members, _), _ in prefetch(read, hold_out, workers=workers, ahead=2 * workers, task=task):
-            yield len(members)
-        for members in groups[small:]:
+        blocks = list(equal_groups(groups, BLOCK))
+        small = [members for members in blocks if members.shape[1] <= WHOLE]
+        for block, _ in prefetch(self._blocks(store, small), hold_out, workers=workers, ahead=2 * workers, task=task):
+            yield block.members.size
+        for [members] in blocks[len(small) :]:
             self._hold_out_large(store, members, found)
             yield len(members)
+
+    def _blocks(self, store: RowStore, members: Iterable[NDArray[np.intp]]) -> Iterator[_Block]:
+        leaving: list[Leaving] = []
+        for together in members:
+            size = together.shape[1]
+            if not leaving or leaving[0].size != size:
+                leaving = [gaussian.leaving(size) for gaussian in self.gaussians]
+            yield _Block(together, store.take(together.ravel().tolist()), leaving)
 
     def _hold_out_large(self, store: RowStore, members: Members, found: Distances) -> None:
         """The same for a group that is read twice, block by block: memory must not grow with the group."""

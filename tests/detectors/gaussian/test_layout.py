@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ad_desktop.detectors.gaussian.layout import Layout, LevelShape, averaging, resample
+from ad_desktop.detectors.gaussian.layout import Layout, LevelShape, averaging, resample, single
 
 SIDES = [(16, 16), (32, 16), (24, 16), (23, 16), (17, 16), (75, 16), (8, 8), (16, 4), (7, 4), (5, 4), (3, 1), (2, 2)]
 
@@ -64,7 +64,7 @@ def test_a_row_gives_back_every_level_and_the_coarse_grid(shapes: list[tuple[int
     assert rows.dtype == np.float16
     assert rows.shape == (3, layout.row)
 
-    fine = [layout.fine(rows, index) for index in range(len(shapes))]
+    fine = layout.fine(rows)
     coarse = []
     for cells, level, (channels, side) in zip(fine, maps, shapes, strict=True):
         assert cells.shape == (3, min(side, 16) ** 2, channels)
@@ -86,13 +86,20 @@ def test_a_picture_gives_the_same_alone_and_in_a_batch() -> None:
     layout = Layout.of_maps(maps)
     together = layout.features(maps)
     rows = np.stack([features.local for features in together])
-    coarse = layout.all_coarse([layout.fine(rows, index) for index in range(4)])
+    coarse = layout.all_coarse(layout.fine(rows))
     for index in range(7):
         [alone] = layout.features([level[index : index + 1] for level in maps])
         assert np.array_equal(alone.local, together[index].local)
         assert np.array_equal(alone.pooled, together[index].pooled)
-        own = layout.all_coarse([layout.fine(rows[index : index + 1], level) for level in range(4)])
+        own = layout.all_coarse(layout.fine(rows[index : index + 1]))
         assert np.array_equal(own[0], coarse[index])
+
+
+def test_every_half_is_the_same_number_in_single_precision() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = halves[np.isfinite(halves)]
+    assert np.array_equal(single(finite).view(np.int32), finite.astype(np.float32).view(np.int32))
+    assert np.array_equal(single(halves), halves.astype(np.float32), equal_nan=True)
 
 
 def test_values_beyond_half_precision_are_clipped() -> None:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.covariance import OAS, LedoitWolf
 
-from ad_desktop.detectors.gaussian.shrinkage import inverse_factor, ledoit_wolf, oas, quadratic_forms, squared_norms
+from ad_desktop.detectors.gaussian.shrinkage import (
+    inverse_factor,
+    inverse_of_lower,
+    ledoit_wolf,
+    oas,
+    quadratic_forms,
+    squared_norms,
+)
 
 
 def samples(n: int, d: int, kind: str = "spread") -> np.ndarray:
@@ -85,13 +92,20 @@ def test_an_indefinite_matrix_is_refused() -> None:
         inverse_factor(np.diag([1.0, -1.0]))
 
 
-@given(d=st.integers(1, 12), r=st.integers(1, 20), seed=st.integers(0, 1000))
-def test_forms_with_rows_put_in_and_taken_out(d: int, r: int, seed: int) -> None:
+@pytest.mark.parametrize("d", [1, 63, 64, 65, 200])
+def test_a_lower_triangle_is_inverted_by_halves(d: int) -> None:
+    factor = np.linalg.cholesky(covariance_of(d))
+    inverse = inverse_of_lower(factor)
+    assert np.array_equal(inverse, np.tril(inverse))
+    np.testing.assert_allclose(inverse @ factor, np.eye(d), atol=1e-11)
+
+
+@given(n=st.integers(1, 3), d=st.integers(1, 12), r=st.integers(1, 20), seed=st.integers(0, 1000))
+def test_forms_with_rows_taken_out(n: int, d: int, r: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    diagonal, update, rows = rng.uniform(1, 3, d), rng.normal(size=(r, d)), rng.normal(size=(4, d))
-    # At most half of what is there is taken out, so that the sum stays positive definite.
-    signs = rng.choice([-1.0, 1.0], r)
-    update[signs < 0] *= np.sqrt(0.5 / max(1e-9, np.linalg.norm(update[signs < 0], 2) ** 2))
-    matrix = np.diag(diagonal) + (update.T * signs) @ update
-    expected = np.einsum("ij,jk,ik->i", rows, np.linalg.inv(matrix), rows)
-    np.testing.assert_allclose(quadratic_forms(rows, diagonal, update, signs), expected, rtol=1e-8)
+    diagonal, update, rows = rng.uniform(1, 3, d), rng.normal(size=(n, r, d)), rng.normal(size=(n, 4, d))
+    # At most half of what is there is taken out, so that the rest stays positive definite.
+    update *= np.sqrt(0.5 / np.linalg.norm(update, 2, axis=(1, 2)) ** 2)[:, None, None]
+    inverses = np.linalg.inv(np.diag(diagonal) - update.swapaxes(1, 2) @ update)
+    expected = np.einsum("nij,njk,nik->ni", rows, inverses, rows)
+    np.testing.assert_allclose(quadratic_forms(rows, diagonal, update), expected, rtol=1e-8)

@@ -82,10 +82,12 @@ class RowStore:
     def take(self, indices: Sequence[int]) -> NDArray[Any]:
         """The rows ``indices`` as one array."""
         rows = np.empty((len(indices), *self.row_shape), self.dtype)
+        wanted = np.asarray(indices, np.intp)
         if not rows.size:
             return rows
+        if wanted.min() < 0 or wanted.max() >= self._count:
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self._count}")
         self._fetch()
-        wanted = np.asarray(indices)
         # Rows that lie one after another are read in one go.
         cuts = [0, *(np.flatnonzero(np.diff(wanted) != 1) + 1).tolist(), len(wanted)]
         for first, end in pairwise(cuts):

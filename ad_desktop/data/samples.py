@@ -49,12 +49,14 @@ class VolumeSample(Sample):
     ``series`` is the SeriesInstanceUID where ``path`` is a folder of DICOM files (empty: a file that holds
     one volume; a multi-frame DICOM file is one). Where one series or file holds several volumes, ``part`` is
     the 0-based number of this one, in the order of their times or acquisitions. ``title`` is what the scan
-    says of itself, for lists; it does not tell samples apart.
+    says of itself, for lists, and ``unit`` what the user says its values are (one of ``opening.UNITS``; empty:
+    nothing was said), which counts where its file does not; they do not tell samples apart.
     """
 
     series: str = ""
     part: int | None = None
     title: str = field(default="", compare=False)
+    unit: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:

@@ -63,14 +63,15 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     scans = [sample for sample in samples if isinstance(sample, VolumeSample)]
     if scans:
         from ad_desktop.workflows.scans.fit import fit_scans
-        from ad_desktop.workflows.scans.opening import scan_opener
+        from ad_desktop.workflows.scans.opening import scan_opener, with_told_unit
 
         if len(scans) < len(samples):
             raise UserError(
                 f"{len(scans)} scans and {len(samples) - len(scans)} pictures cannot be learned together: fit a model "
                 "for each kind."
             )
-        return fit_scans(scans, options, options.slices, scan_opener(options.slices.unit), task)
+        slices = with_told_unit(options.slices, scans)
+        return fit_scans(scans, options, slices, scan_opener(slices.unit), task)
     check_fpr(options.fpr)
     check_spec(options.groups)
     if options.threshold_rule not in RULES:

@@ -86,9 +86,10 @@ def find_volumes(paths: Sequence[Path], task: Task | None = None) -> VolumeListi
 def load_volume(sample: VolumeSample, task: Task | None = None, unit: str | None = None) -> Volume:
     """Read one scan: CT in HU, PET in SUVbw where the file allows it, anything else as stored.
 
-    ``unit`` names what the values of a file without unit are (``none``: leave it open). ``InputError`` if it
-    cannot be read, is larger than the free memory, or its reader died; ``Cancelled``.
+    ``unit`` names what the values of a file without unit are (``none``: leave it open), unless the sample does.
+    ``InputError`` if it cannot be read, is larger than the free memory, or its reader died; ``Cancelled``.
     """
+    unit = sample.unit or unit
     if sample.series or (_is_file(sample.path) and reader_by_name(sample.path) is None):
         volume = _load_dicom(sample, task)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -147,7 +147,8 @@ class ScanSource(QObject):
 
 def open_scan(sample: VolumeSample, load: Load, task: Task) -> OpenScan:
     """Read a scan and make it ready; runs off the main thread."""
-    volume = load(sample, task)
+    # What the user says of its unit is not read, and may change: ``FolderUnits`` puts it on.
+    volume = load(replace(sample, unit=""), task)
     task.check()
     turn = Reorientation.to_patient(volume.affine)
     unit_open = not volume.unit and not volume.modality and not _is_mask(volume)

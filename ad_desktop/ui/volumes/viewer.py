@@ -62,7 +62,7 @@ class VolumeViewer(QWidget):
         self.quad = Quad(self.scene, self.projector, theme)
         self.question = FrameQuestion(icons, theme)
         self.unit_question = UnitQuestion(icons, theme)
-        self.units = FolderUnits(settings, self)
+        self.units = FolderUnits(settings, session, self)
         self._scan: OpenScan | None = None
         self.page = OpeningPage()
         self.windowing = Windowing(self.scene, self.controls, settings, self)

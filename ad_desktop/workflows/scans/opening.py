@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.task import Task
+from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.scans.slicer import Opener
 
 
@@ -17,3 +21,9 @@ def scan_opener(unit: str) -> Opener:
         return load_volume(sample, task, unit or None)
 
     return opened
+
+
+def with_told_unit(settings: SliceSettings, samples: Sequence[VolumeSample]) -> SliceSettings:
+    """The settings with the unit that the user named for all the normal scans, so that the model keeps it."""
+    told = {sample.unit for sample in samples}
+    return replace(settings, unit=told.pop()) if not settings.unit and len(told) == 1 else settings

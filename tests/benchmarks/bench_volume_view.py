@@ -65,7 +65,7 @@ def main() -> int:
     scene.set_layers(
         [
             fused_layer(scan, PlaneSampler(pet, ct), FusedLook(0, 10, "Heat", 0.5)),
-            *map_layers(found, 0.9, Mode.HEAT, 0.5, True, "#ffffff"),
+            *map_layers(found, PlaneSampler(found.volume, ct), 0.9, Mode.HEAT, 0.5, True, "#ffffff"),
         ]
     )
     missed = 0

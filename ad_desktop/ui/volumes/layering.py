@@ -23,7 +23,10 @@ from ad_desktop.ui.volumes.source import OpenScan
 
 
 class Layering(QObject):
-    """Follows the current scan, its prediction, the threshold and the controls; ``map`` is the map shown."""
+    """Follows the current scan, its prediction, the threshold and the controls; ``map`` is the map shown.
+
+    Where the current scan has no prediction, that of the scan on top counts.
+    """
 
     map_changed = Signal()
 
@@ -50,6 +53,7 @@ class Layering(QObject):
         self._item: Item | None = None
         self._prediction: Prediction | None = None
         self.map: AnomalyMap | None = None
+        self._map: PlaneSampler | None = None
         self._mask: PlaneSampler | None = None
         self._fused: PlaneSampler | None = None
         self._job: Job | None = None
@@ -57,7 +61,8 @@ class Layering(QObject):
         self._soon.timeout.connect(self._lay)
         for signal in (controls.changed, controls.looks.changed, fusion.changed, session.threshold_changed):
             signal.connect(self._soon.start)
-        session.results_changed.connect(self._follow_results)
+        for signal in (session.results_changed, fusion.changed):
+            signal.connect(self._follow_results)
 
     def set_scan(self, item: Item | None, scan: OpenScan | None) -> None:
         """Another scan is shown."""
@@ -74,13 +79,28 @@ class Layering(QObject):
         """The scan shown has another unit."""
         self._scan = scan
         self._fusion.relabel(scan)
-        if self.map is not None:
-            self.map = replace(self.map, scan=scan.volume)
+        owner = self._owner()
+        if self.map is not None and owner is not None:
+            self.map = replace(self.map, scan=owner.volume)
             self.map_changed.emit()
         self._soon.start()
 
+    def _predictions(self) -> tuple[Prediction | None, Prediction | None]:
+        """What the model says of the current scan, and of the one on top."""
+        top = self._fusion.scan
+        other = None if top is None else self._session.items.get(top.key)
+        return (
+            None if self._item is None else self._item.prediction,
+            None if other is None else other.prediction,
+        )
+
+    def _owner(self) -> OpenScan | None:
+        """The scan that the map belongs to."""
+        return self._scan if self._predictions()[0] is not None else self._fusion.scan
+
     def _follow_results(self) -> None:
-        prediction = None if self._item is None else self._item.prediction
+        own, other = self._predictions()
+        prediction = own if own is not None else other
         if prediction is self._prediction:
             return
         self._prediction = prediction
@@ -89,17 +109,22 @@ class Layering(QObject):
         self._soon.start()
         if self._job is not None:
             self._job.cancel()
-        scan = self._scan
+        scan = self._owner()
         if prediction is None or scan is None:
             return
-        job = self._runner.submit("Anomaly map", lambda task: place_map(prediction, scan), LaneName.VIEWER, quiet=True)
+        source = None if own is not None else scan.volume.source
+        name = "" if source is None else source.name
+        job = self._runner.submit(
+            "Anomaly map", lambda task: place_map(prediction, scan, name), LaneName.VIEWER, quiet=True
+        )
         self._job = job
         job.succeeded.connect(lambda found: self._take_map(prediction, found))
         job.failed.connect(lambda error: self._problems.error("Anomaly map", error))
 
     def _take_map(self, prediction: Prediction, found: AnomalyMap) -> None:
-        if prediction is self._prediction:
+        if prediction is self._prediction and self._scan is not None:
             self.map = found
+            self._map = PlaneSampler(found.volume, self._scan.volume)
             self.map_changed.emit()
             self._lay()
 
@@ -132,9 +157,10 @@ class Layering(QObject):
         if self._fusion.scan is not None:
             fused = self._fusion.scan
             layers.append(fused_layer(fused, self._sampler(fused, grid), controls.looks.of(fused)))
-        if self.map is not None:
+        if self.map is not None and self._map is not None:
             level, colour = self._session.map_threshold, self._theme.colours.contour
-            layers += map_layers(self.map, level, Mode.HEAT, opacity, controls.contour.isChecked(), colour)
+            shown = controls.contour.isChecked()
+            layers += map_layers(self.map, self._map, level, Mode.HEAT, opacity, shown, colour)
         if self._mask is not None and controls.truth.isChecked():
             layers.append(truth_layer(self._mask, self._theme.colours.truth))
         self._scene.set_layers(layers)

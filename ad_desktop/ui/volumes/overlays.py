@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +26,15 @@ _MAP_COLOURS = "inferno"
 
 @dataclass(frozen=True, eq=False)
 class AnomalyMap:
-    """A prediction's map on the voxels of an open ``scan``, with the range its colours stand for."""
+    """A prediction's map on the voxels of an open ``scan``, with the range its colours stand for.
+
+    ``name`` is that of the scan where it is the one on top (empty: the scan below).
+    """
 
     volume: Volume
     scale: Scale
     scan: Volume
-
-    @cached_property
-    def sampler(self) -> PlaneSampler:
-        """The map's slices; one for all layers, so that what was fetched ahead is kept."""
-        return PlaneSampler(self.volume, self.volume)
+    name: str = ""
 
 
 def fused_layer(scan: OpenScan, sampler: PlaneSampler, look: FusedLook) -> ColourLayer:
@@ -57,10 +55,10 @@ def hot_table(name: str, opacity: float) -> tuple[int, ...]:
     return tuple(table.tolist())
 
 
-def place_map(prediction: Prediction, scan: OpenScan) -> AnomalyMap:
+def place_map(prediction: Prediction, scan: OpenScan, name: str = "") -> AnomalyMap:
     """Compute a prediction's map and lay it on the scan's axes; slow, for a job."""
     values = scan.turn.apply(np.asarray(prediction.anomaly_map, np.float32))
-    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume)
+    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume, name)
 
 
 def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
@@ -70,11 +68,16 @@ def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
 
 
 def map_layers(
-    found: AnomalyMap, level: float | None, mode: Mode, opacity: float, contour: bool, colour: str
+    found: AnomalyMap,
+    sampler: PlaneSampler,
+    level: float | None,
+    mode: Mode,
+    opacity: float,
+    contour: bool,
+    colour: str,
 ) -> list[ColourLayer | LineLayer]:
-    """The map in colours, and the line along its threshold where ``contour``."""
+    """The map in colours, by a sampler of its volume, and the line along its threshold where ``contour``."""
     code = 128 if level is None else found.scale.code(level)
-    sampler = found.sampler
     layers: list[ColourLayer | LineLayer] = []
     if mode is not Mode.OFF:
         table = colour_table(_MAP_COLOURS, mode, opacity, code)

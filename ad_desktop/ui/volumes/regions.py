@@ -16,7 +16,7 @@ from ad_desktop.ui.volumes.facts import describe_place
 from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.overlays import AnomalyMap
 
-_TITLES = ("No.", "Volume", "Peak at", "Peak", "Mean", "Value mean", "Value max")
+_TITLES = ("No.", "Volume", "Peak at", "Map peak", "Map mean")
 _ROWS = 4
 _MOST = 500
 
@@ -37,7 +37,7 @@ class VolumeRegionsPanel(QFrame):
         self.summary = QLabel()
         self.summary.setContentsMargins(12, 4, 12, 4)
         self.table = QTreeWidget()
-        self.table.setHeaderLabels(list(_TITLES))
+        self._name("")
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setFrameShape(QTreeWidget.Shape.NoFrame)
@@ -67,13 +67,20 @@ class VolumeRegionsPanel(QFrame):
         found, level = self._layering.map, self._session.map_threshold
         self.setVisible(found is not None and level is not None)
         if found is None or level is None:
-            self._fill((), 0.0)
+            self._fill((), 0.0, None)
             return
         job = self._runner.submit("Regions", lambda task: _regions(found, level), LaneName.VIEWER, quiet=True)
         self._job = job
-        job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level))
+        job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level, found))
 
-    def _fill(self, regions: Sequence[VolumeRegion], level: float) -> None:
+    def _name(self, unit: str) -> None:
+        """Title the columns, for a scan in ``unit``."""
+        self.table.setHeaderLabels([*_TITLES, f"{unit or 'Value'} mean", f"{unit or 'Value'} max"])
+        for column in range(1, self.table.columnCount()):
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            self.table.headerItem().setTextAlignment(column, right)
+
+    def _fill(self, regions: Sequence[VolumeRegion], level: float, found: AnomalyMap | None) -> None:
         self.regions = tuple(regions[:_MOST])
         count = len(regions)
         self.summary.setText(
@@ -81,16 +88,18 @@ class VolumeRegionsPanel(QFrame):
             if count
             else f"Nothing above {format_score(level)}"
         )
+        if found is not None and found.name:
+            self.summary.setText(f"{self.summary.text()}  ·  in {found.name}, on top")
+        self._name("" if found is None else found.scan.unit)
         self.table.clear()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for region in self.regions:
-            unit = f" {region.unit}" if region.unit else ""
             row = QTreeWidgetItem([
                 str(region.label), f"{region.volume_ml:.3g} ml", describe_place(region.peak_position),
-                format_score(region.peak), format_score(region.mean), f"{region.value_mean:.4g}{unit}",
-                f"{region.value_max:.4g}{unit}",
+                format_score(region.peak), format_score(region.mean), f"{region.value_mean:.4g}",
+                f"{region.value_max:.4g}",
             ])  # fmt: skip
-            for column in range(1, len(_TITLES)):
+            for column in range(1, self.table.columnCount()):
                 row.setTextAlignment(column, right)
             self.table.addTopLevelItem(row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_volume_viewer import World, choose, image, volume_of
+from test_volume_viewer import VolumePrediction, World, choose, image, volume_of
 
 from ad_desktop.data.volumes.volume import SUV
 
@@ -85,3 +85,25 @@ def test_without_a_scan_on_top_there_is_nothing_to_set(world):
     viewer.controls.fusion.activated.emit(0)
     assert not viewer.controls.look.isEnabled()
     assert not viewer.controls.fused.isEnabled()
+
+
+def test_the_map_of_the_scan_on_top_is_shown_where_the_scan_below_has_none(world):
+    viewer = fused(world)
+    pet = list(world.session.items.values())[1]
+    scan = world.scans["pet"]
+    values = np.zeros(scan.shape, np.float32)
+    values[3:6, 4:9, 7:12] = 5.0
+    pet.prediction = VolumePrediction(values)
+    world.session._map_threshold = 2.0
+    world.session.results_changed.emit()
+    world.qtbot.waitUntil(lambda: [layer.title for layer in viewer.scene.layers] == ["PET", "Anomaly map", "Threshold"])
+    world.qtbot.waitUntil(lambda: len(viewer.regions.regions) == 1)
+    region = viewer.regions.regions[0]
+    assert region.unit == SUV
+    assert region.value_max == pytest.approx(scan.array[3:6, 4:9, 7:12].max())
+    assert "in pet" in viewer.regions.summary.text()
+    assert viewer.regions.table.headerItem().text(5) == "SUVbw mean"
+    viewer.controls.fusion.setCurrentIndex(0)
+    viewer.controls.fusion.activated.emit(0)
+    world.qtbot.waitUntil(lambda: not viewer.regions.isVisible())
+    assert viewer.scene.layers == ()

@@ -222,9 +222,17 @@ def _neighbours(
 
 
 def _components(first: NDArray[np.int_], second: NDArray[np.int_], n: int) -> list[int]:
-    """Component numbers (n,) of the graph that joins the samples ``first`` with the samples ``second``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    """Component numbers (n,) of the graph that joins the samples ``first`` with the samples ``second``.
 
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
-    return [int(label) for label in connected_components(graph, directed=False)[1]]
+    Each sample takes the smallest number it is joined with until nothing changes. Not by scipy, whose import
+    takes longer than a model to update.
+    """
+    labels, before = np.arange(n), np.empty(0, np.int_)
+    while not np.array_equal(labels, before):
+        before = labels.copy()
+        smaller = np.minimum(labels[first], labels[second])
+        # The label as well as the sample, so that whole components join at once.
+        for joined in (first, second, before[first], before[second]):
+            np.minimum.at(labels, joined, smaller)
+        labels = labels[labels]
+    return [int(label) for label in np.unique(labels, return_inverse=True)[1]]

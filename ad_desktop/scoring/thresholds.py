@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -169,16 +170,32 @@ def _threshold(value: float, fpr: float, rule: Rule, n: int, groups: Sequence[in
     return Threshold(value, fpr, rule, low, high, 1 / (m + 1), n, m)
 
 
+@lru_cache(maxsize=64)
 def _rate_interval(fpr: float, m: int) -> tuple[float, float]:
     """5–95 % interval of the achieved rate of a threshold that ⌊(m+1)·fpr⌋ of m + 1 gaps lie above."""
-    from scipy.special import betaincinv
-
     if m == 0:
         return 0.0, 1.0
     k = min(math.floor((m + 1) * fpr + ROUNDING), m)
     if k == 0:
-        return 0.0, float(betaincinv(1, m, 0.95))
-    return float(betaincinv(k, m + 1 - k, 0.05)), float(betaincinv(k, m + 1 - k, 0.95))
+        return 0.0, 1 - 0.05 ** (1 / m)
+    return _beta_quantile(k, m, 0.05), _beta_quantile(k, m, 0.95)
+
+
+def _beta_quantile(k: int, m: int, share: float) -> float:
+    """The point that a Beta(k, m+1−k) variable stays below with probability ``share``, for whole 1 ≤ k ≤ m.
+
+    It stays below x as often as k or more of m uniform numbers do, by bisection of that binomial tail.
+    Not by scipy, whose special functions take longer to import than a model to update.
+    """
+    counts = np.arange(1, m + 1)
+    # Of k or more, from the logarithms of the binomial coefficients.
+    ways = np.cumsum(np.log((m + 1 - counts) / counts))[k - 1 :]
+    counts = counts[k - 1 :]
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        tail = np.exp(ways + counts * math.log(middle) + (m - counts) * math.log1p(-middle)).sum()
+        low, high = (middle, high) if tail < share else (low, middle)
+    return high
 
 
 def _tail_quantile(ordered: NDArray[np.float64], fpr: float) -> float:

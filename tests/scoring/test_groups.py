@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ad_desktop.errors import UserError
 from ad_desktop.scoring import groups as groups_module
@@ -279,3 +281,17 @@ def test_the_ratio_is_its_definition(seed: int, n: int, size: int) -> None:
     expected = slow_ratio(vectors, groups)
     found = duplicate_ratio(vectors, groups) if len(set(groups)) >= 3 else None
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
+
+
+@settings(max_examples=50)
+@given(n=st.integers(1, 40), data=st.data())
+def test_joined_samples_are_components_as_scipy_finds_them(n: int, data) -> None:
+    pairs = np.array(data.draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)))), int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    expected = connected_components(graph, directed=False)[1]
+    assert groups_module._components(pairs[:, 0], pairs[:, 1], n) == expected.tolist()
+
+
+def test_a_long_chain_is_one_component() -> None:
+    order = np.random.default_rng(0).permutation(2000)
+    assert set(groups_module._components(order[:-1], order[1:], 2000)) == {0}

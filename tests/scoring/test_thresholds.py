@@ -227,3 +227,12 @@ def test_achieved_rate_equals_scipy(flagged: int, n: int) -> None:
 def test_achieved_rate_of_nothing_is_refused(flagged: int, n: int) -> None:
     with pytest.raises(ValueError, match="at least one"):
         achieved_rate(flagged, n)
+
+
+@pytest.mark.parametrize("m", [1, 2, 7, 60, 1000, 100_000])
+@pytest.mark.parametrize("fpr", [1e-6, 0.01, 0.05, 0.5, 0.999])
+def test_the_interval_is_that_of_the_beta_distribution(fpr: float, m: int) -> None:
+    k = min(int((m + 1) * fpr + 1e-9), m)
+    expected = stats.beta(k, m + 1 - k).ppf([0.05, 0.95]) if k else [0.0, stats.beta(1, m).ppf(0.95)]
+    found = conformal_threshold(np.arange(m), range(m), fpr)
+    np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-9)

@@ -82,6 +82,19 @@ def test_a_false_alarm_teaches_the_model_with_one_key_and_undo_takes_it_back(qtb
     assert picture_of(window) == after
 
 
+def test_undo_brings_back_what_was_there_and_computes_nothing_anew(qtbot, window, pictures, monkeypatch):
+    open_and_fit(qtbot, window, pictures)
+    states = [picture_of(window)]
+    for name in ("s1.png", "n03.png", "s2.png"):
+        press(qtbot, window, Qt.Key.Key_D if name.startswith("n") else Qt.Key.Key_G, item_named(window, name))
+        states.append(picture_of(window))
+    monkeypatch.setattr(updating, "update", None)
+    for expected in states[-2::-1]:
+        undo(qtbot, window)
+        assert picture_of(window) == expected
+    assert window.session.model.detector.normal_set.keys == window.session.normal_keys
+
+
 def test_several_false_alarms_at_once(qtbot, window, pictures):
     open_and_fit(qtbot, window, pictures)
     before = picture_of(window)

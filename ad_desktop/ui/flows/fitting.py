@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from ad_desktop.data.samples import Label, Sample
 from ad_desktop.jobs import Job, JobRunner
 from ad_desktop.task import Task
-from ad_desktop.ui.flows.updating import Changed, change_normals
+from ad_desktop.ui.flows.updating import Before, Changed, change_normals
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
 from ad_desktop.workflows.fit import FitOptions, fit
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 UPDATING = "Updating the model"
+UNDONE_EXACTLY = 8
+"""Changes of the normal set that are kept to be taken back at once; earlier ones are computed anew."""
 
 
 class FitFlow(QObject):
@@ -51,6 +53,7 @@ class FitFlow(QObject):
         self.job: Job | None = None
         self.notes: tuple[str, ...] = ()
         self._wanted: dict[str, Sample | None] = {}
+        self._past: list[Before] = []
 
     def fit(self, options: FitOptions) -> Job:
         """Fit on all normal items."""
@@ -91,7 +94,8 @@ class FitFlow(QObject):
         wanted, self._wanted = self._wanted, {}
         items = self._session.items.values()
         seen = {item.key: item.prediction for item in items if item.prediction is not None}
-        job = self._runner.submit(UPDATING, lambda task: change_normals(model, wanted, seen, task))
+        last = self._past[-1] if self._past else None
+        job = self._runner.submit(UPDATING, lambda task: change_normals(model, wanted, seen, task, last))
         job.succeeded.connect(self._take_change)
         self._watch(job, UPDATING)
 
@@ -107,6 +111,7 @@ class FitFlow(QObject):
         def take(model: FittedModel) -> None:
             self.notes = ()
             self._wanted.clear()
+            self._past.clear()
             self._session.set_model(model, fitted_here=False)
             self.opened.emit(path)
 
@@ -146,6 +151,7 @@ class FitFlow(QObject):
             self._change_next()
 
     def _take(self, outcome: FitOutcome) -> None:
+        self._past.clear()
         model = replace(outcome.model, fpr=self._session.fpr, borderline_fpr=self._session.borderline_fpr)
         self._session.set_model(model, fitted_here=True)
         self._tell(outcome, outcome.notes)
@@ -153,6 +159,10 @@ class FitFlow(QObject):
     def _take_change(self, change: Changed | None) -> None:
         if change is not None:
             outcome = change.outcome
+            if change.before is None:
+                del self._past[-1:]
+            else:
+                self._past = [*self._past, change.before][-UNDONE_EXACTLY:]
             self._session.update_model(outcome.model, change.keys, change.predictions)
             # A warning that stands already is not worth repeating with every picture.
             self._tell(outcome, tuple(note for note in outcome.notes if note not in self.notes))

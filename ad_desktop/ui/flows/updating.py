@@ -3,48 +3,97 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.base import Detector, Prediction
+from ad_desktop.detectors.base import Detector, Prediction, State
 from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOutcome
-from ad_desktop.workflows.model import FittedModel
+from ad_desktop.workflows.model import Calibration, FittedModel
 from ad_desktop.workflows.update import update
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Before:
+    """All that a change to the normal set replaces, so that it can be taken back as it was.
+
+    ``after`` is the normal set that the change made of ``keys`` in ``detector``, whose learned ``state`` this was.
+    """
+
+    detector: Detector
+    state: State
+    calibration: Calibration
+    keys: tuple[str, ...]
+    after: tuple[str, ...]
+    predictions: Mapping[str, Prediction]
+
+    def undone_by(self, detector: Detector, wanted: Mapping[str, Sample | None]) -> bool:
+        """Whether letting the samples of ``wanted`` be normal, those that are None not, leads back here."""
+        there = detector is self.detector and detector.normal_set.keys == self.after
+        return there and _after(self.after, wanted) == set(self.keys)
+
+
+@dataclass(frozen=True)
 class Changed:
-    """The model after the change; ``keys`` is its normal set, ``predictions`` what it says of pictures seen before."""
+    """The model after the change; ``keys`` is its normal set, ``predictions`` what it says of pictures seen before.
+
+    ``before`` is None where the change took back an earlier one.
+    """
 
     outcome: FitOutcome
     keys: tuple[str, ...]
     predictions: Mapping[str, Prediction]
     added: int
     removed: int
+    before: Before | None
 
 
 def change_normals(
-    model: FittedModel, wanted: Mapping[str, Sample | None], seen: Mapping[str, Prediction], task: Task
+    model: FittedModel,
+    wanted: Mapping[str, Sample | None],
+    seen: Mapping[str, Prediction],
+    task: Task,
+    last: Before | None = None,
 ) -> Changed | None:
     """Let the samples of ``wanted`` be normal, those that are None not; what is so already is left alone.
 
     ``seen`` are earlier predictions by key. None where nothing has to change. An error leaves the model
-    as it was.
+    as it was. What takes back the ``last`` change brings back what was there, to the last digit.
     """
     detector = model.detector
+    if last is not None and last.undone_by(detector, wanted):
+        return _taken_back(model, last, seen, task)
     known = set(detector.normal_set.keys)
     add = [sample for key, sample in wanted.items() if sample is not None and key not in known]
     remove = [key for key, sample in wanted.items() if sample is None and key in known]
     if not add and not remove:
         return None
+    state, before = detector.state(), detector.normal_set.keys
     outcome = update(model, add, remove, task)
     keys = detector.normal_set.keys
     added = len(set(keys) - known)
-    return Changed(outcome, keys, _rescored(detector, seen, task), added, len(remove))
+    past = Before(detector, state, model.calibration, before, keys, dict(seen))
+    return Changed(outcome, keys, _rescored(detector, seen, task), added, len(remove), past)
+
+
+def _after(keys: Iterable[str], wanted: Mapping[str, Sample | None]) -> set[str]:
+    """The normal set that comes of ``keys``."""
+    gone = {key for key, sample in wanted.items() if sample is None}
+    return (set(keys) - gone) | {key for key, sample in wanted.items() if sample is not None}
+
+
+def _taken_back(model: FittedModel, last: Before, seen: Mapping[str, Prediction], task: Task) -> Changed:
+    """What was there before the ``last`` change, and new predictions for what was seen since only."""
+    task.check()
+    last.detector.restore(last.state)
+    new = {key: said for key, said in seen.items() if key not in last.predictions}
+    predictions = {**last.predictions, **_rescored(last.detector, new, task)}
+    outcome = FitOutcome(replace(model, calibration=last.calibration), [], last.calibration.warnings)
+    there, here = set(last.after), set(last.keys)
+    return Changed(outcome, last.keys, predictions, len(here - there), len(there - here), None)
 
 
 def _rescored(detector: Detector, seen: Mapping[str, Prediction], task: Task) -> dict[str, Prediction]:

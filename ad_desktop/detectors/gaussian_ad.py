@@ -17,22 +17,23 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ad_desktop.data.images import load, suggest_range
+from ad_desktop.data.images import load
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.loader import batched, prefetch
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
-from ad_desktop.detectors.base import Array, Detector, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.base import Array, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.gaussian.augment import augmented
 from ad_desktop.detectors.gaussian.folds import held_out_folds
 from ad_desktop.detectors.gaussian.layout import Features, Layout, LevelShape
-from ad_desktop.detectors.gaussian.params import GaussianADParams, parse_range
+from ad_desktop.detectors.gaussian.params import GaussianADParams
 from ad_desktop.detectors.gaussian.pooled import Reduction
 from ad_desktop.detectors.gaussian.pyramid import BLOCK, MAX_WORKERS, LocalPyramid
 from ad_desktop.detectors.gaussian.scores import ImageScore, top_mean
 from ad_desktop.detectors.gaussian.standardise import ScoreStandard
 from ad_desktop.detectors.nets.backbones import find_backbone
+from ad_desktop.detectors.nets.detector import NetworkDetector
 from ad_desktop.detectors.nets.devices import worker_count
 from ad_desktop.detectors.nets.engines import Engine, make_engine
 from ad_desktop.detectors.nets.weights import Weights, find_weights
@@ -49,7 +50,7 @@ POINTS_PER_CELL = 9
 """An odd number, so that cells' centres are among the points."""
 
 
-class GaussianAD(Detector):
+class GaussianAD(NetworkDetector):
     """Gaussian-AD on whole pictures, with a map from local Gaussians."""
 
     name = "gaussian-ad"
@@ -69,8 +70,6 @@ class GaussianAD(Detector):
         shapes = [self.backbone.levels[level - 1] for level in self.levels]
         sides = [min(shape.side(self.side), 16) for shape in shapes]
         self.layout = Layout([LevelShape(s.channels, side) for s, side in zip(shapes, sides, strict=True)])
-        self.value_range_ = parse_range(self.params.value_range)
-        self._engine: Engine | None = None
         self._weights: Weights | None = None
         self._expected_hash = ""
         self._fitted_with: dict[str, str | None] = {"engine": None, "device": None}
@@ -89,10 +88,7 @@ class GaussianAD(Detector):
         reduction = Reduction(self.params.reduction, self.params.variance)
         self.image_score_ = ImageScore(self.params.score, slices, reduction, 1 + self.params.augmentations)
 
-    def load(self, task: Task) -> None:
-        """Find the weights, check them against the fitted ones, and make the engine."""
-        if self._engine is not None:
-            return
+    def _make_engine(self, task: Task) -> Engine:
         task.report("Preparing the network")
         weights = find_weights(self.backbone, self.params.weights, task)
         if self._expected_hash and weights.sha256 != self._expected_hash:
@@ -101,32 +97,11 @@ class GaussianAD(Detector):
                 f"{self._expected_hash[:12]}… and {weights.sha256[:12]}…), so its scores would be wrong. "
                 "Fit again, or restore the weights it was fitted with."
             )
-        self._engine = make_engine(
+        self._weights = weights
+        return make_engine(
             self.backbone, weights, self.levels, self.side, self.device, self.params.engine,
             mixed=self.params.mixed_precision, task=task,
         )  # fmt: skip
-        self._weights = weights
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that ``load`` made."""
-        if self._engine is None:
-            self.load(Task())
-        assert self._engine is not None  # noqa: S101 - load either sets it or raises
-        return self._engine
-
-    @property
-    def batch_size(self) -> int:
-        """The engine's own."""
-        return self.engine.batch_size
-
-    def survey(self, samples: Sequence[Sample], task: Task) -> None:
-        """Settle the value range of pictures with more than 8 bits."""
-        if self.params.value_range == "auto":
-            self.value_range_ = suggest_range(samples, task)
-            if self.value_range_ is not None:
-                low, high = self.value_range_
-                task.note(f"Pictures with more than 8 bits are read with black at {low:.6g} and white at {high:.6g}.")
 
     def prepare(self, sample: Sample) -> Prepared:
         """Decode, squash to the network's square input, and fill what is not examined with the network's mean."""

@@ -87,6 +87,19 @@ def make_params(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**{name: _convert(known[name], value) for name, value in values.items()})
 
 
+def parse_range(text: str) -> tuple[float, float] | None:
+    """Black and white from LOW,HIGH; None for auto. ``UserError`` for anything else."""
+    if text == "auto":
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"value_range={text}: give two numbers such as 0,4095, or auto.") from None
+    if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
+        raise UserError(f"value_range={text}: the first number has to be below the second.")
+    return low, high
+
+
 def _kind(hint: Any) -> str:
     if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
         return "ints"

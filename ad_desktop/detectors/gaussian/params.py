@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ad_desktop.detectors.gaussian.scores import RULES
 from ad_desktop.detectors.nets.backbones import backbone_names
 from ad_desktop.detectors.nets.engines import ENGINES
 from ad_desktop.detectors.params import param
-from ad_desktop.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -60,16 +57,3 @@ class GaussianADParams:
     mixed_precision: bool = param(
         False, "Half precision on a GPU: faster, scores differ in the third digit", advanced=True
     )
-
-
-def parse_range(text: str) -> tuple[float, float] | None:
-    """Black and white from LOW,HIGH; None for auto. ``UserError`` for anything else."""
-    if text == "auto":
-        return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"value_range={text}: give two numbers such as 0,4095, or auto.") from None
-    if not np.isfinite([low, high]).all() or low >= high:
-        raise UserError(f"value_range={text}: the first number has to be below the second.")
-    return low, high

@@ -20,6 +20,7 @@ from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Array, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.nets.clip import memory
 from ad_desktop.detectors.nets.clip.hub import find_clip
 from ad_desktop.detectors.nets.clip.normals import Normals
@@ -209,6 +210,7 @@ class AnomalyCLIP(NetworkDetector):
         grid = abnormal_share(patches, self._text).mean(axis=0).reshape(self._grid, self._grid)
         return Seen(grid, whole, Place(item.sample.path, item.size, item.examined))
 
+    @single_threaded
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score prepared pictures."""
         if not batch:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ad_desktop.detectors.base import Array, FloatArray
+from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.nets.clip.scores import unit
 from ad_desktop.detectors.rows import RowStore
 from ad_desktop.task import Task
@@ -20,6 +21,7 @@ def kept(patches: Array) -> Array:
     return unit(patches).astype(np.float16)
 
 
+@single_threaded
 def distances(patches: Array, rows: RowStore) -> FloatArray:
     """Half of one minus the cosine to the nearest normal patch, (t,) in [0, 1]."""
     mine = patches.astype(np.float32)
@@ -29,6 +31,7 @@ def distances(patches: Array, rows: RowStore) -> FloatArray:
     return np.asarray(np.clip((1 - best) / 2, 0, 1), np.float32)
 
 
+@single_threaded
 def held_out(rows: RowStore, dimensions: int, groups: Sequence[int], task: Task) -> FloatArray:
     """For each normal sample the distances (n, t) to the patches of all other groups."""
     count = len(rows)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ad_desktop.program import MAKE_GRAPH, READ_VOLUMES, restore_library_path
+from ad_desktop.program import MAKE_CLIP_GRAPH, MAKE_GRAPH, READ_VOLUMES, restore_library_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ad_desktop.detectors.nets.export import main as make_graph
 
         return make_graph(given[1])
+    if len(given) == 2 and given[0] == MAKE_CLIP_GRAPH:
+        from ad_desktop.detectors.nets.clip.graph import main as make_clip_graph
+
+        return make_clip_graph(given[1])
     from ad_desktop.cli.main import COMMANDS
     from ad_desktop.cli.main import main as run_command
 

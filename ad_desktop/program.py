@@ -11,6 +11,8 @@ READ_VOLUMES = "--read-volumes"
 """Makes the program the process that reads volumes."""
 MAKE_GRAPH = "--make-graph"
 """Makes the program the process that turns a network into a graph; one argument follows."""
+MAKE_CLIP_GRAPH = "--make-clip-graph"
+"""The same for a whole model of AnomalyCLIP."""
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -109,7 +109,7 @@ def run_evaluate(chosen: argparse.Namespace) -> int:
     if chosen.json:
         put_json(figures)
     else:
-        what = "pictures" if model.scans is None else "scans"
+        what = "pictures" if found.voxels is None else "scans"
         title = f"{figures['n_normal']} normal and {figures['n_anomalous']} anomalous {what}"
         put_table(("Metric", "Value"), table_rows(figures), title)
         rows = [
@@ -160,13 +160,22 @@ def run_convert(chosen: argparse.Namespace) -> int:
 
 
 def run_export(chosen: argparse.Namespace) -> int:
-    """Write a model's learned prompts in the published format."""
-    from ad_desktop.workflows.prompts import write_prompts
+    """Write a model's learned prompts in the published format, an ONNX graph, or both."""
+    from ad_desktop.workflows.handover import write_onnx, write_prompts
 
-    check_target(chosen.prompts)
+    targets = {name: path for name in ("prompts", "onnx") if (path := getattr(chosen, name))}
+    if not targets:
+        raise UserError("Nothing to do: name a file with --prompts or --onnx.")
+    for path in targets.values():
+        check_target(path)
+    facts: dict[str, object] = {name: str(path) for name, path in targets.items()}
     with shown(Task()) as task:
-        write_prompts(load_model(chosen.model, "cpu"), chosen.prompts, task)
-    put_facts({"prompts": str(chosen.prompts)}, chosen.json)
+        model = load_model(chosen.model, "cpu")
+        if chosen.prompts:
+            write_prompts(model, chosen.prompts, task)
+        if chosen.onnx:
+            facts["difference"] = write_onnx(model, chosen.onnx, task)
+    put_facts(facts, chosen.json)
     return ALL_DONE
 
 

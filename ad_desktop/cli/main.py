@@ -205,11 +205,14 @@ def _add_convert(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    parser = _command(commands, "export", "Write the learned prompts of a model for other programs.")
+    parser = _command(commands, "export", "Write a model of AnomalyCLIP for other programs.")
     parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("--prompts", type=Path, metavar="FILE.pth", help="learned prompts, as AnomalyCLIP's code reads")
     parser.add_argument(
-        "--prompts", required=True, type=Path, metavar="FILE.pth", help="file to write, as AnomalyCLIP's code reads it"
-    )
+        "--onnx", type=Path, metavar="FILE.onnx",
+        help="image in, map and score out, as one ONNX graph that is compared with torch; its metadata say how "
+        "pictures go in",
+    )  # fmt: skip
     _json_flag(parser)
 
 

@@ -7,7 +7,7 @@ patches is after WinCLIP+ and AnomalyDINO.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ import numpy as np
 from ad_desktop.data.images import load, value_range_of
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.roi import RegionOfInterest
-from ad_desktop.data.samples import Sample
+from ad_desktop.data.samples import Sample, SliceSample
 from ad_desktop.detectors.base import Array, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.nets.clip import memory
+from ad_desktop.detectors.nets.clip.graph_file import write_apart
 from ad_desktop.detectors.nets.clip.hub import find_clip
 from ad_desktop.detectors.nets.clip.normals import Normals
 from ad_desktop.detectors.nets.clip.params import AnomalyCLIPParams
@@ -129,7 +130,9 @@ class AnomalyCLIP(NetworkDetector):
     def prepare(self, sample: Sample) -> Prepared:
         """Decode, squash bicubically as the published code does, and fill what is not examined with the mean colour."""
         picture = load(sample, hashed=True)
-        value_range = self.value_range_ or value_range_of(picture.pixels)
+        # A slice comes with its scan's black and white; its own would differ from slice to slice.
+        given = sample.value_range if isinstance(sample, SliceSample) else None
+        value_range = self.value_range_ or given or value_range_of(picture.pixels)
         pixels = resize_square(picture.pixels, self.side, value_range, sample.path, bicubic=True)
         seen = self.roi.cells(sample.path, picture.size, self.side)
         if seen is None:
@@ -289,6 +292,16 @@ class AnomalyCLIP(NetworkDetector):
         from ad_desktop.detectors.nets.clip.published import write_published
 
         write_published(target, self.prompts_, ClipFile(path, self.params.activation))
+
+    def write_onnx(self, target: Path, facts: Mapping[str, Any], task: Task) -> dict[str, float]:
+        """Save the image path as an ONNX graph with ``facts`` in its metadata; differences of score and map from torch.
+
+        ``UserError`` with a region of interest, which no graph knows, and where the graph cannot be made.
+        """
+        if not self.roi.everything:
+            raise UserError("The graph sees whole pictures: a model with a region of interest cannot be exported.")
+        path, _ = self._find_weights(task)
+        return write_apart(target, path, self.params, self._text, self.normals_.patches, {**self.facts_, **facts}, task)
 
     def _ran_on(self) -> dict[str, Any]:
         return {"engine": self._engine.name, "device": self._engine.device} if self._engine else {}

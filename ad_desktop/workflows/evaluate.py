@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.datasets import MvtecDataset, TestItem, find_mvtec, load_mask
-from ad_desktop.data.samples import Failure
+from ad_desktop.data.samples import Failure, VolumeSample
 from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UserError
@@ -97,7 +97,7 @@ def evaluate_dataset(model: FittedModel, dataset: MvtecDataset, task: Task) -> E
     found = Evaluation(model.threshold.value, model.fpr, errors=list(dataset.failures))
     pixels, voxels = PixelMetrics(AUPRO_LIMIT), VoxelMetrics(model.map_threshold)
     samples = [item.sample for item in dataset.test]
-    results = predict(model, samples, task, keep_volumes=model.scans is not None)
+    results = predict(model, samples, task, keep_volumes=True)
     for item, result in zip(dataset.test, results, strict=True):
         try:
             if isinstance(result.prediction, VolumePrediction):
@@ -109,7 +109,7 @@ def evaluate_dataset(model: FittedModel, dataset: MvtecDataset, task: Task) -> E
     if not found.scores:
         shown = found.errors[0] if found.errors else Failure(str(dataset.folder), "no picture")
         raise UserError(f"None of the test pictures could be used, such as {shown.path}: {shown.reason}")
-    if model.scans is not None:
+    if any(isinstance(sample, VolumeSample) for sample in samples) and (model.scans or model.zero_shot_slices):
         found.voxels, found.map_threshold = voxels.result(), model.map_threshold
     elif any(item.mask is not None for item in dataset.test):
         found.pixels = pixels.result()

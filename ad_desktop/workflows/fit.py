@@ -103,6 +103,7 @@ def fit(samples: Sequence[Sample], options: FitOptions, task: Task) -> FitOutcom
     created = datetime.now(UTC).isoformat(timespec="seconds")
     model = FittedModel(detector, calibration, options.fpr, options.threshold_rule, lasting(options.groups), created)
     model.min_region = options.min_region
+    model.slices = None if samples else options.slices
     # Held-out scores that are no numbers are found out now, not when the first picture is judged.
     _ = model.threshold
     return FitOutcome(model, failures, task.notes)

@@ -15,7 +15,7 @@ from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.detectors.tiled.detector import TiledDetector
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile, uncalibrated_threshold
-from ad_desktop.workflows.scans.settings import ScanView
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 
 HELD_OUT = "held-out"
 THEORY = "chi2"
@@ -96,7 +96,7 @@ class FittedModel:
     ``held-out`` (conformal rank of held-out normal scores) or ``chi2`` (the Gaussian-AD paper's).
     ``borderline_fpr`` is a larger rate: scores between its threshold and the main one are borderline.
     Regions of the map with fewer than ``min_region`` pixels are not marked. ``scans`` says how scans are
-    looked at (None: the model is of pictures).
+    looked at (None: the model is of pictures). ``slices`` are the settings for scans of a fit on nothing.
     """
 
     detector: Detector
@@ -109,6 +109,7 @@ class FittedModel:
     borderline_fpr: float | None = None
     min_region: int = 0
     scans: ScanView | None = None
+    slices: SliceSettings | None = None
 
     @property
     def normal_keys(self) -> tuple[str, ...]:
@@ -121,8 +122,20 @@ class FittedModel:
         """The score above which a slice of a scan counts as anomalous; None for a model of pictures."""
         slices = self.calibration.slices
         if slices is None:
-            return None
+            default = self.detector.default_threshold
+            return uncalibrated_threshold(default, self.fpr) if self.zero_shot_slices else None
         return conformal_threshold(slices.scores, [self.calibration.groups[i] for i in slices.volumes], self.fpr)
+
+    @property
+    def zero_shot_slices(self) -> SliceSettings | None:
+        """How scans are cut for a model that knows no normal sample, and so takes pictures and scans alike."""
+        return None if self.calibrated else self.slices
+
+    @property
+    def scan_unit(self) -> str:
+        """The unit of scans whose files name none."""
+        settings = self.scans.settings if self.scans else self.zero_shot_slices
+        return settings.unit if settings else ""
 
     @property
     def threshold(self) -> Threshold:

@@ -26,26 +26,21 @@ def predict(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volu
 
     ``keep_volumes``: results of scans bring the scan along, which is large.
     """
-    of_scans = model.scans is not None
-    mine = [sample for sample in samples if isinstance(sample, VolumeSample) is of_scans]
-    found = _scans(model, mine, task, keep_volumes) if of_scans else _pictures(model, mine, task)
-    if len(mine) == len(samples):
-        yield from found
-        return
+    kinds = {True, False} if model.zero_shot_slices else {model.scans is not None}
+    found = {
+        True: _scans(model, [sample for sample in samples if isinstance(sample, VolumeSample)], task, keep_volumes),
+        False: _pictures(model, [sample for sample in samples if not isinstance(sample, VolumeSample)], task),
+    }
     for sample in samples:
-        if isinstance(sample, VolumeSample) is of_scans:
-            yield next(found)
-        else:
-            yield Result(sample, error=OTHER_KIND[of_scans])
+        kind = isinstance(sample, VolumeSample)
+        yield next(found[kind]) if kind in kinds else Result(sample, error=OTHER_KIND[not kind])
 
 
-def _scans(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volumes: bool) -> Iterator[Result]:
+def _scans(model: FittedModel, samples: Sequence[VolumeSample], task: Task, keep_volumes: bool) -> Iterator[Result]:
     from ad_desktop.workflows.scans.opening import scan_opener
     from ad_desktop.workflows.scans.predict import predict_scans
 
-    unit = model.scans.settings.unit if model.scans else ""
-    scans = [sample for sample in samples if isinstance(sample, VolumeSample)]
-    for result, volume in predict_scans(model, scans, scan_opener(unit), task):
+    for result, volume in predict_scans(model, samples, scan_opener(model.scan_unit), task):
         yield replace(result, volume=volume) if keep_volumes else result
 
 

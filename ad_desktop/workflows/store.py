@@ -26,7 +26,7 @@ from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import Calibration, FittedModel, SliceCalibration
-from ad_desktop.workflows.scans.settings import ScanView
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 
 SUFFIX = ".adm"
 FORMAT = 1
@@ -141,6 +141,7 @@ def _metadata(model: FittedModel, meta: dict[str, Any]) -> dict[str, Any]:
         "tiling": model.tiling.to_json(),
         "min_region": model.min_region,
         "scans": model.scans and model.scans.to_json(),
+        "slices": model.slices and asdict(model.slices),
         "detector_state": meta,
         "description": model.detector.describe(),
         "normal_set": {"count": len(normal.keys), "fingerprint": fingerprint(normal.sha256)},
@@ -260,6 +261,7 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
         detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
         metadata["provenance"], threshold.get("borderline_fpr"), int(metadata.get("min_region", 0)),
         ScanView.from_json(scans) if (scans := metadata.get("scans")) else None,
+        make_params(SliceSettings, slices) if (slices := metadata.get("slices")) else None,
     )  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from clip_oracle import Oracle
@@ -12,12 +14,13 @@ from PIL import Image
 from program import Run
 
 from ad_desktop.data.samples import Sample
+from ad_desktop.detectors.nets.clip import vision
 from ad_desktop.detectors.registry import get_detector
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task
+from ad_desktop.workflows.handover import write_prompts
 from ad_desktop.workflows.model import Calibration, FittedModel
 from ad_desktop.workflows.predict import predict
-from ad_desktop.workflows.prompts import write_prompts
 from ad_desktop.workflows.store import load_model
 
 
@@ -116,6 +119,40 @@ def test_a_model_without_prompts_exports_none(run: Run, oracle: Oracle, tmp_path
     other = FittedModel(get_detector("gaussian-ad")(), Calibration(np.empty(0), (), ""))
     with pytest.raises(UserError, match="Gaussian-AD has no prompts"):
         write_prompts(other, tmp_path / "mine.pth", Task())
+
+
+def test_an_onnx_graph_says_the_same_and_how_pictures_go_in(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    _fit(run, oracle, tmp_path / "z.adm", "--set", "score=mean")
+    call = run("export", tmp_path / "z.adm", "--onnx", tmp_path / "z.onnx", "--json")
+    assert call.code == 0, call.err
+    assert max(call.json["difference"].values()) <= 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "z.onnx", providers=["CPUExecutionProvider"])
+    told = session.get_modelmeta().custom_metadata_map
+    assert "84×84" in told["ad_desktop.preprocessing"]
+    assert "bicubic" in told["ad_desktop.preprocessing"]
+    assert told["ad_desktop.threshold"] == "0.5"
+    assert json.loads(told["ad_desktop.std"]) == pytest.approx(vision.STD)
+    # As its metadata say, without anything of this program; and against the published values.
+    pixels = [
+        np.asarray(Image.open(path).convert("RGB").resize((84, 84), Image.Resampling.BICUBIC), np.float32)
+        for path in oracle.pictures
+    ]
+    maps, scores = session.run(["map", "score"], {"pixels": np.stack(pixels)})
+    expected = oracle.arrays("expected")
+    np.testing.assert_allclose(maps, expected["map_smooth"], atol=1e-5, rtol=0)
+    wanted = (expected["image_score"] + expected["map_smooth"].max(axis=(1, 2))) / 2
+    np.testing.assert_allclose(scores, wanted, atol=1e-5, rtol=0)
+
+
+def test_what_cannot_be_an_onnx_graph(run: Run, oracle: Oracle, tmp_path: Path) -> None:
+    _fit(run, oracle, tmp_path / "tiled.adm", "--tile", "64")
+    _fit(run, oracle, tmp_path / "bordered.adm", "--border", "3")
+    for model, words in (("tiled", "not those of AnomalyCLIP on tiles"), ("bordered", "a region of interest")):
+        call = run("export", tmp_path / f"{model}.adm", "--onnx", tmp_path / "z.onnx")
+        assert call.code == 2
+        assert words in call.err
+    assert run("export", tmp_path / "tiled.adm").code == 2
+    assert not (tmp_path / "z.onnx").exists()
 
 
 def test_other_detectors_still_need_normal_pictures(run: Run, tmp_path: Path) -> None:

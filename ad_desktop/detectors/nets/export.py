@@ -7,7 +7,6 @@ megabytes; none of that reaches the process that only wants to run the graph.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ad_desktop.detectors.base import FloatArray
+from ad_desktop.detectors.nets.apart import WEIGHTS_ERROR, ExportError, run_apart
 from ad_desktop.detectors.nets.backbones import Backbone, find_backbone
 from ad_desktop.detectors.nets.graphs import GraphKey, write_graph
 from ad_desktop.errors import WeightsError
-from ad_desktop.program import MAKE_GRAPH, helper_command, helper_environment
+from ad_desktop.program import MAKE_GRAPH
 from ad_desktop.task import Task
 
 TOLERANCE = 1e-4
 """Largest accepted difference from torch, relative to the largest value of a level's map."""
-
-_WEIGHTS_ERROR = 3
-_POLL_SECONDS = 0.1
-
-
-class ExportError(Exception):
-    """No graph could be made; torch has to run the network itself."""
 
 
 def export_apart(spec: Backbone, weights: Path, key: GraphKey, path: Path, task: Task) -> None:
@@ -38,46 +31,8 @@ def export_apart(spec: Backbone, weights: Path, key: GraphKey, path: Path, task:
     Raises ``WeightsError`` if the weights do not fit, ``ExportError`` if there is no graph or it does
     not equal torch within ``TOLERANCE``, and ``Cancelled``.
     """
-    if not sys.executable:
-        raise ExportError("no Python interpreter to run the exporter")
-    task.check()
-    arguments = json.dumps([spec.name, str(weights), key.sha256, key.levels, key.side, str(path)])
-    command = helper_command(MAKE_GRAPH, arguments, python_options=["-W", "ignore"])
-    try:
-        child = subprocess.Popen(  # noqa: S603 - ourselves
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=helper_environment(),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except OSError as error:
-        raise ExportError(str(error)) from error
-    output, noise = _wait(child, task)
-    if child.returncode == _WEIGHTS_ERROR:
-        raise WeightsError(_last_line(output))
-    if child.returncode:
-        raise ExportError(_last_line(noise) or f"the exporter ended with code {child.returncode}")
-
-
-def _wait(child: subprocess.Popen[bytes], task: Task) -> tuple[bytes, bytes]:
-    try:
-        while True:
-            task.report("Preparing the network (once on this machine)")
-            try:
-                return child.communicate(timeout=_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.communicate()
-
-
-def _last_line(output: bytes) -> str:
-    lines = output.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    arguments = [spec.name, str(weights), key.sha256, key.levels, key.side, str(path)]
+    run_apart(MAKE_GRAPH, arguments, "Preparing the network (once on this machine)", task)
 
 
 def make_graph(spec: Backbone, weights: Path, levels: Sequence[int], side: int) -> bytes:
@@ -128,7 +83,7 @@ def main(arguments: str) -> int:
         write_graph(Path(path), GraphKey(name, sha256, tuple(levels), side), graph)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
-        return _WEIGHTS_ERROR
+        return WEIGHTS_ERROR
     except Exception as error:  # told here: a frozen program has last words of its own
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

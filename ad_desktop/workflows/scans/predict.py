@@ -26,11 +26,12 @@ def predict_scans(
 
     ``UserError`` for a model of pictures.
     """
-    if model.scans is None:
+    view = model.scans or model.zero_shot_slices
+    if view is None:
         raise UserError("The model was fitted on pictures, and cannot check scans. Fit one on normal scans.")
     task.report("Preparing the network")
     model.detector.load(task)
-    for done, (sample, slicer) in enumerate(slicers(samples, model.scans, opener, task)):
+    for done, (sample, slicer) in enumerate(slicers(samples, view, opener, task)):
         if isinstance(slicer, InputError):
             yield Result(sample, error=slicer.reason), None
             continue

@@ -31,7 +31,7 @@ def scan_record(model: FittedModel, result: Result, prediction: VolumePrediction
     labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume)
     return VolumeRecord(
         str(result.sample.path), volume, anomaly_map, labels, regions, judgement.anomaly_score, judgement.threshold,
-        limit, judgement.pred_label, float(judgement.percentile or 0), prediction.slice_scores,
+        limit, judgement.pred_label, judgement.percentile, prediction.slice_scores,
         None if slices is None else slices.value, prediction.axis, model.title, prediction.residual,
     )  # fmt: skip
 
@@ -74,4 +74,4 @@ def _volume(model: FittedModel, result: Result) -> Volume:
         return result.volume
     if not isinstance(result.sample, VolumeSample):
         raise InputError(result.sample.path, "it is no scan")
-    return scan_opener(model.scans.settings.unit if model.scans else "")(result.sample, Task())
+    return scan_opener(model.scan_unit)(result.sample, Task())

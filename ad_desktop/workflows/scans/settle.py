@@ -58,6 +58,20 @@ def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Ope
     return ScanView(settings, settled)
 
 
+def settle_alone(sample: VolumeSample, volume: Volume, settings: SliceSettings) -> ScanView:
+    """What one scan says of itself, where there were no normal ones; ``InputError`` where nothing of it is left."""
+    body = find_body(volume, settings, sample.path)
+    found = _range(volume, body, settings, str(sample.path))
+    low, high = SCALED_RANGE if found is None else _joined([found], settings)
+    pitch = min(plane_spacing(volume, settings.axis)[1:])
+    return ScanView(
+        settings,
+        Settled(
+            low, high, found is None, volume.unit, volume.modality, FIELD_MARGIN * max(body.extent_mm), float(pitch)
+        ),
+    )
+
+
 def _range(volume: Volume, body: Body, settings: SliceSettings, path: str) -> tuple[float, float] | None:
     """Black and white of one scan; None where each scan is to be scaled by itself."""
     fixed = fixed_window(settings.window, volume.unit, path)

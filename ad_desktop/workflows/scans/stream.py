@@ -10,7 +10,8 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prepared
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
-from ad_desktop.workflows.scans.settings import ScanView
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+from ad_desktop.workflows.scans.settle import settle_alone
 from ad_desktop.workflows.scans.slicer import Opener, Slicer
 from ad_desktop.workflows.stream import MAX_WORKERS
 
@@ -19,13 +20,13 @@ AHEAD = 2
 
 
 def slicers(
-    samples: Sequence[VolumeSample], view: ScanView, opener: Opener, task: Task
+    samples: Sequence[VolumeSample], view: ScanView | SliceSettings, opener: Opener, task: Task
 ) -> Iterator[tuple[VolumeSample, Slicer | InputError]]:
-    """Each scan, read and its body found, ready to be cut."""
+    """Each scan, read and its body found, ready to be cut; with settings alone each settles the rest by itself."""
 
     def load(sample: VolumeSample) -> Slicer:
         volume: Volume = opener(sample, task)
-        return Slicer(volume, sample, view)
+        return Slicer(volume, sample, view if isinstance(view, ScanView) else settle_alone(sample, volume, view))
 
     return prefetch(samples, load, workers=1, ahead=AHEAD, task=task)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ad_desktop.detectors.nets import devices, engines, export
+from ad_desktop.detectors.nets import apart, devices, engines
 from ad_desktop.detectors.nets.backbones import find_backbone
 from ad_desktop.detectors.nets.engines import Engine, make_engine
 from ad_desktop.detectors.nets.export import ExportError, check_equal, export_apart
@@ -159,8 +159,8 @@ def test_what_ends_the_exporter_is_told(
 ) -> None:
     (tmp_path / "broken" / "ad_desktop").mkdir(parents=True)
     (tmp_path / "broken" / "ad_desktop" / "__init__.py").write_text("raise RuntimeError('no space left')")
-    environment = {**export.helper_environment(), "PYTHONPATH": str(tmp_path / "broken")}
-    monkeypatch.setattr(export, "helper_environment", lambda: environment)
+    environment = {**apart.helper_environment(), "PYTHONPATH": str(tmp_path / "broken")}
+    monkeypatch.setattr(apart, "helper_environment", lambda: environment)
     key = make_key(LITE.name, weights_of[LITE.name].sha256, (2,), SIDE)
     with pytest.raises(ExportError, match=r"^RuntimeError: no space left$"):
         export_apart(LITE, weights_of[LITE.name].path, key, tmp_path / "graph", Task())

@@ -66,7 +66,7 @@ class DualStream(nn.Module):
         """Tokens N×(1+T)×W that enter the first block."""
         x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         x = self.visual.conv1(x).flatten(2).transpose(1, 2)
-        first = self.visual.class_embedding.expand(len(x), 1, -1)
+        first = self.visual.class_embedding.expand(x.shape[0], 1, -1)
         return self.visual.ln_pre(torch.cat([first, x], dim=1) + self.positions)  # type: ignore[no-any-return]
 
     def _block(self, block: Any, x: torch.Tensor, dual: bool, last: bool) -> tuple[torch.Tensor, torch.Tensor | None]:

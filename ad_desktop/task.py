@@ -11,12 +11,16 @@ from ad_desktop.errors import Cancelled
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a task stands: ``done`` of ``total`` steps (``total`` 0: unknown) of the phase ``message``."""
+    """Where a task stands: ``done`` of ``total`` steps (``total`` 0: unknown) of the phase ``message``.
+
+    ``losses`` are those of the epochs so far, where the phase learns something.
+    """
 
     message: str = ""
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
+    losses: tuple[float, ...] = ()
 
 
 class Task:
@@ -61,7 +65,7 @@ class Task:
         if text not in self._notes:
             self._notes.append(text)
 
-    def report(self, message: str, done: int = 0, total: int = 0) -> None:
+    def report(self, message: str, done: int = 0, total: int = 0, losses: tuple[float, ...] = ()) -> None:
         """Record progress and raise ``Cancelled`` if somebody asked for it.
 
         The time left is the phase's own rate so far, given once a twentieth of it is done.
@@ -73,4 +77,4 @@ class Task:
         left = None
         if 0 < done <= total and done * 20 >= total:
             left = (now - self._phase_started) / done * (total - done)
-        self._progress = Progress(message, done, total, left)
+        self._progress = Progress(message, done, total, left, losses)

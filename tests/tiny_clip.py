@@ -42,3 +42,21 @@ def tiny_weights() -> Path:
     tensors["positional_embedding"][:] = tensors["positional_embedding"][:1].clone()
     save_file(tensors, path)
     return path
+
+
+class TensorTree(torch.nn.Module):
+    """Tensors in a tree of modules, for a TorchScript archive."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        for name, tensor in tensors.items():
+            place: torch.nn.Module = self
+            *path, leaf = name.split(".")
+            for part in path:
+                if not hasattr(place, part):
+                    place.add_module(part, torch.nn.Module())
+                place = getattr(place, part)
+            place.register_parameter(leaf, torch.nn.Parameter(tensor))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x

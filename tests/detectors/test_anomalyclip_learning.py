@@ -127,23 +127,26 @@ class _Stopping(Task):
         super().__init__()
         self._step = step
 
-    def report(self, message: str, done: int = 0, total: int = 0) -> None:
+    def report(self, message: str, done: int = 0, total: int = 0, losses: tuple[float, ...] = ()) -> None:
         if message == "Learning prompts" and done == self._step:
             self.cancel()
-        super().report(message, done, total)
+        super().report(message, done, total, losses)
 
 
 def test_what_was_cancelled_goes_on_to_the_same_prompts(
     params: AnomalyCLIPParams, learned: AnomalyCLIP, tmp_path: Path
 ) -> None:
     kept = replace(params, checkpoint=str(tmp_path / "kept.safetensors"))
-    stopped = AnomalyCLIP(kept, "cpu")
+    stopped, task = AnomalyCLIP(kept, "cpu"), _Stopping(3 * 7 + 2)
     with pytest.raises(Cancelled):
-        stopped.fit((), _Stopping(3 * 7 + 1))
+        stopped.fit((), task)
     assert stopped.text_ is None
     assert stopped.prompts_ == {}
     with safe_open(kept.checkpoint, "np") as file:
-        assert len(json.loads(file.metadata()["history"])) == 7
+        history = json.loads(file.metadata()["history"])
+    assert len(history) == 7
+    # Whoever watches sees the loss of each epoch.
+    assert task.progress.losses == tuple(row[0] for row in history)
     resumed = _fitted(kept)
     assert resumed.history_ == learned.history_
     assert _same(resumed.prompts_, learned.prompts_)

@@ -31,6 +31,32 @@ def to_check(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
+def test_the_loss_is_drawn_while_prompts_are_learned(qtbot, window, to_check, tmp_path):
+    save_file(tiny_clip(layers=2), tmp_path / "tiny.safetensors")
+    random = np.random.default_rng(6)
+    for name in ("good", "spot"):
+        pixels = plain(random)
+        pixels[5:12, 5:12] = 255 if name == "spot" else pixels[5:12, 5:12]
+        save(tmp_path / "objects" / "test" / name / "0.png", pixels)
+    drop(window, to_check)
+    wait_idle(qtbot, window)
+    settings, panel = window.model.settings, window.model.fit_panel
+    settings.detector.setCurrentIndex(settings.detector.findData("anomalyclip"))
+    settings.form.set_values({
+        "weights": str(tmp_path / "tiny.safetensors"), "image_size": 32, "train_on": str(tmp_path / "objects"),
+        "epochs": 1000,
+    })  # fmt: skip
+    assert not panel.curve.isVisible()
+    qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.curve.isVisible, timeout=60_000)
+    epochs, losses = panel.curve.line.getData()
+    assert list(epochs[:2]) == [1, 2]
+    assert np.isfinite(losses).all()
+    qtbot.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    wait_idle(qtbot, window)
+    assert window.session.model is None
+
+
 def test_fitted_without_normal_pictures(qtbot, window, to_check, tmp_path):
     save_file(tiny_clip(), tmp_path / "tiny.safetensors")
     drop(window, to_check)

@@ -13,6 +13,7 @@ from ad_desktop.jobs import Job
 from ad_desktop.task import Progress
 from ad_desktop.ui.flows.fitting import UPDATING, FitFlow
 from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.model.curve import LossCurve
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.texts import ElidedLabel
@@ -51,6 +52,7 @@ class FitPanel(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.message = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self.curve = LossCurve(theme)
         self.left = DimLabel(theme)
         self.left.setWordWrap(False)
         self.cancel = QPushButton("Cancel")
@@ -80,6 +82,7 @@ class FitPanel(QWidget):
         line.setSpacing(6)
         line.addWidget(self.message)
         line.addWidget(self.bar)
+        line.addWidget(self.curve)
         row = QHBoxLayout()
         row.addWidget(self.left, 1)
         row.addWidget(self.cancel)
@@ -130,6 +133,7 @@ class FitPanel(QWidget):
         self.message.setText(job.title)
         self.bar.setRange(0, 0)
         self.left.setText("")
+        self.curve.show_losses(())
         if job.title == UPDATING:
             self._busy_soon.start()
         else:
@@ -142,6 +146,8 @@ class FitPanel(QWidget):
         if progress.message:
             self.message.setText(progress.message)
         self.left.setText(counts_text(progress))
+        if progress.losses:
+            self.curve.show_losses(progress.losses)
 
     def _show_busy(self, busy: bool) -> None:
         self.idle.setVisible(not busy)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _SHOWN = (
     ("backbone", "Network"), ("engine", "Engine"), ("device", "Device"), ("precision", "Precision"),
-    ("image_size", "Input size"), ("levels", "Levels"), ("dimensions", "Dimensions"),
+    ("image_size", "Input size"), ("levels", "Levels"), ("dimensions", "Dimensions"), ("prompts", "Prompts"),
+    ("loss", "Loss"),
 )  # fmt: skip
 
 

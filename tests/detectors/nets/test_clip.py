@@ -12,7 +12,7 @@ import pytest
 import torch
 from clip_oracle import Oracle
 from safetensors.torch import save_file
-from tiny_clip import tiny_clip
+from tiny_clip import TensorTree, tiny_clip
 
 from ad_desktop.detectors.nets.clip import hub, prompts, shapes, training, vision
 from ad_desktop.detectors.nets.clip.files import read_clip
@@ -126,31 +126,13 @@ def test_a_second_path_for_clips_of_any_depth() -> None:
     assert [vision.second_path_blocks(layers) for layers in (24, 32, 12, 1)] == [19, 19, 9, 1]
 
 
-class Whole(torch.nn.Module):
-    """Tensors in a tree of modules, for a TorchScript archive."""
-
-    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
-        super().__init__()
-        for name, tensor in tensors.items():
-            place: torch.nn.Module = self
-            *path, leaf = name.split(".")
-            for part in path:
-                if not hasattr(place, part):
-                    place.add_module(part, torch.nn.Module())
-                place = getattr(place, part)
-            place.register_parameter(leaf, torch.nn.Parameter(tensor))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_files_of_every_kind_give_the_same_tensors(tmp_path: Path) -> None:
     expected = tiny_clip(layers=2)
     save_file(expected, tmp_path / "a.safetensors")
     torch.save(expected, tmp_path / "b.bin")
     torch.save({"state_dict": {f"module.{n}": t for n, t in expected.items()}}, tmp_path / "c.pt")
-    torch.jit.script(Whole(expected)).save(str(tmp_path / "d.pt"))
+    torch.jit.script(TensorTree(expected)).save(str(tmp_path / "d.pt"))
     for name in ("a.safetensors", "b.bin", "c.pt", "d.pt"):
         found = read_clip(tmp_path / name)
         assert found.keys() == expected.keys(), name

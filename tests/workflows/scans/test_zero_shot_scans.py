@@ -45,7 +45,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     folder = tmp_path_factory.mktemp("in")
     (folder / "broken.nii.gz").write_bytes(b"no scan")
     return [
-        VolumeSample(save_scan(folder / "a.nii.gz", 1)), Sample(save(folder / "b.png", textured(3))),
+        VolumeSample(save_scan(folder / "a.nii.gz", 1)), Sample(save(folder / "b.png", textured(3, 64))),
         VolumeSample(folder / "broken.nii.gz"), VolumeSample(save_scan(folder / "c.nii.gz", 2, lesion=True)),
     ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ad_desktop.detectors.nets.cache import file_sha256
-from ad_desktop.errors import WeightsError
+from ad_desktop.errors import Cancelled, WeightsError
 from ad_desktop.task import Task
 
 MODELS = {
@@ -68,6 +68,8 @@ def _download(repository: str, missing: str, mend: str, task: Task) -> Path:
 
     try:
         return Path(hf_hub_download(repository, FILE, tqdm_class=Shown))
-    except (OSError, ValueError, RuntimeError) as error:
+    except Cancelled:
+        raise
+    except Exception as error:  # those of the hub's client have no common base
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{missing} and were not downloaded: {reason}. {mend}.") from error

@@ -105,12 +105,8 @@ def _tokenizer() -> Any:
 
 def text_vectors(model: Any, prompts: Prompts, shape: ClipShape, *, half: bool = True) -> torch.Tensor:
     """The vectors 2×D, not normalised, of normal and abnormal; ``half`` rounds deep tokens as published."""
+    _check(prompts, shape)
     found = prompts.tensors
-    if found["ctx_pos"].shape[-1] != shape.text_width:
-        raise WeightsError(
-            f"The prompts are {found['ctx_pos'].shape[-1]} wide and the CLIP's texts {shape.text_width}: they were "
-            "made for another CLIP."
-        )
     sequences, ends = [], []
     for side in _SIDES:
         ids, context = (
@@ -127,6 +123,29 @@ def text_vectors(model: Any, prompts: Prompts, shape: ClipShape, *, half: bool =
     x = torch.stack([sequence[:length] for sequence in sequences])
     deep = [t.half().float() for t in prompts.deep] if half else prompts.deep
     return _encode(model, x, ends, deep)
+
+
+def _check(prompts: Prompts, shape: ClipShape) -> None:
+    """``WeightsError`` unless the tensors fit this CLIP and each other."""
+    for name, tensor in prompts.tensors.items():
+        if name.startswith("tokenized_prompts_"):
+            if tensor.numel() != shape.context or not 0 <= int(tensor.min()) <= int(tensor.max()) < shape.vocabulary:
+                raise WeightsError(
+                    f"The prompts' {name} are not {shape.context} of the CLIP's {shape.vocabulary} words: they were "
+                    "made for another CLIP."
+                )
+        elif name.startswith(("ctx_", "token_", "compound_prompts_text.")):
+            if tensor.shape[-1:] != (shape.text_width,):
+                raise WeightsError(
+                    f"The prompts are {(tensor.shape or ('no vector',))[-1]} wide ({name}) and the CLIP's texts "
+                    f"{shape.text_width}: they were made for another CLIP."
+                )
+            if not tensor.isfinite().all():
+                raise WeightsError(f"The prompts' {name} holds values that are not finite. Get the file again.")
+    ends = [int(prompts.tensors[f"tokenized_prompts_{side}"].argmax()) for side in _SIDES]
+    for tensor in [*prompts.deep, *(prompts.tensors[f"ctx_{side}"] for side in _SIDES)]:
+        if tensor.numel() // shape.text_width >= min(ends):
+            raise WeightsError(f"The prompts have more vectors than their texts of {min(ends)} words have room for.")
 
 
 def plain_vectors(model: Any, texts: Sequence[str], shape: ClipShape) -> torch.Tensor:

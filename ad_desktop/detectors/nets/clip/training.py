@@ -168,8 +168,9 @@ def learn(weights: Path, sha256: str, engine: Any, params: Any, task: Task) -> L
     for epoch in range(len(history), params.epochs):
         order = np.random.default_rng([params.seed, epoch]).permutation(count)
         rows: list[list[float]] = []
+        so_far = tuple(row[0] for row in history)
         for step in range(steps):
-            task.report("Learning prompts", epoch * steps + step, params.epochs * steps)
+            task.report("Learning prompts", epoch * steps + step, params.epochs * steps, so_far)
             chosen = order[step * params.train_batch : (step + 1) * params.train_batch]
             rows.append(trainer.step(features.batch(chosen.tolist())))
         history.append([float(value) for value in np.mean(rows, axis=0)])

@@ -77,7 +77,11 @@ class AnomalyCLIP(NetworkDetector):
         if self.text_ is None and not chosen.train_on:
             self._read_prompts(file, task)
         task.report("Preparing the network")
-        return file.engine(self.side, chosen.second_path, chosen.layers, device, chosen.mixed_precision, task)
+        engine = file.engine(
+            self.side, chosen.second_path, chosen.layers, device, chosen.mixed_precision, self.text_, task
+        )
+        self.facts_["precision"] = engine.precision
+        return engine
 
     def _find_weights(self, task: Task, allow_download: bool = False) -> tuple[Path, str]:
         """The weights file and its hash; ``ModelFileError`` if it is not the one of the fit."""

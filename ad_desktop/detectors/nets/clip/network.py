@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ad_desktop.detectors.base import FloatArray
+from ad_desktop.detectors.base import Array, FloatArray
 from ad_desktop.detectors.nets.clip.files import Tensors, read_clip
 from ad_desktop.detectors.nets.clip.prompts import Prompts, handwritten_vectors, text_vectors
+from ad_desktop.detectors.nets.clip.scores import abnormal_share
 from ad_desktop.detectors.nets.clip.shapes import ClipShape, build, shape_of
 from ad_desktop.detectors.nets.clip.vision import DualStream, second_path_blocks
 from ad_desktop.detectors.nets.torch_engine import TorchEngine
@@ -54,7 +55,15 @@ class ClipFile:
         return DualStream(model.visual, self.shape, side, blocks, layers)
 
     def engine(
-        self, side: int, second_path: int, layers: Sequence[int], device: str, mixed: bool, task: Task
-    ) -> TorchEngine:
-        """What runs the vision tower."""
-        return TorchEngine(self.stream(side, second_path, layers), side, device, mixed=mixed, task=task)
+        self, side: int, second_path: int, layers: Sequence[int], device: str, mixed: bool, text: Array | None,
+        task: Task,
+    ) -> TorchEngine:  # fmt: skip
+        """What runs the vision tower; mixed precision may change probabilities by ``text``, where there is one."""
+
+        def off(found: Sequence[FloatArray], exact: Sequence[FloatArray]) -> float:
+            assert text is not None  # noqa: S101 - else it is not called
+            pairs = zip(found, exact, strict=True)
+            return max(float(np.abs(abnormal_share(a, text) - abnormal_share(b, text)).max()) for a, b in pairs)
+
+        stream = self.stream(side, second_path, layers)
+        return TorchEngine(stream, side, device, mixed=mixed, task=task, off=None if text is None else off)

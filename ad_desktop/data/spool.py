@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ad_desktop.data.images import HeldSample, Picture
+from ad_desktop.data.images import HeldSample, Picture, ValueRange, value_range_of
 from ad_desktop.data.readers.base import Array
 from ad_desktop.data.tiles import Tile
 from ad_desktop.errors import UserError
@@ -28,6 +28,7 @@ class SpooledPicture:
         pixels = picture.pixels
         self.shape, self.dtype = pixels.shape, pixels.dtype
         self.sha256 = picture.sha256
+        self.value_range = value_range_of(pixels)
         self._lock = threading.Lock()
         try:
             self._file = tempfile.TemporaryFile(prefix="ad-desktop-picture-", buffering=0)  # noqa: SIM115 - lives on
@@ -70,6 +71,11 @@ class TileSample(HeldSample):
     def of(cls, picture: str, tile: Tile, source: SpooledPicture) -> TileSample:
         """A tile of the picture with the key ``picture``."""
         return cls(Path(tile.key(picture)), tile=tile, source=source)
+
+    @property
+    def value_range(self) -> ValueRange:
+        """Black and white of the whole picture."""
+        return self.source.value_range
 
     def picture(self) -> Picture:
         """The tile's pixels; its hash tells apart the file's bytes and the place."""

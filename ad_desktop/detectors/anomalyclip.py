@@ -19,6 +19,7 @@ from ad_desktop.data.images import load, value_range_of
 from ad_desktop.data.intensity import resize_square
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample, SliceSample
+from ad_desktop.data.spool import TileSample
 from ad_desktop.detectors.base import Array, HeldOut, Neighbour, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.blas import single_threaded
 from ad_desktop.detectors.nets.clip import memory
@@ -134,8 +135,8 @@ class AnomalyCLIP(NetworkDetector):
     def prepare(self, sample: Sample) -> Prepared:
         """Decode, squash bicubically as the published code does, and fill what is not examined with the mean colour."""
         picture = load(sample, hashed=True)
-        # A slice comes with its scan's black and white; its own would differ from slice to slice.
-        given = sample.value_range if isinstance(sample, SliceSample) else None
+        # Parts of a scan or picture come with the black and white of the whole; their own would differ.
+        given = sample.value_range if isinstance(sample, SliceSample | TileSample) else None
         value_range = self.value_range_ or given or value_range_of(picture.pixels)
         pixels = resize_square(picture.pixels, self.side, value_range, sample.path, bicubic=True)
         seen = self.roi.cells(sample.path, picture.size, self.side)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from ad_desktop.ui.theme import Theme
 
-_HEIGHT = 84
+_HEIGHT = 104
 
 
 class LossCurve(pyqtgraph.PlotWidget):
@@ -48,6 +48,7 @@ class LossCurve(pyqtgraph.PlotWidget):
             axis.setPen(QColor(colours.line))
             axis.setTextPen(QColor(colours.dim))
             axis.setStyle(tickLength=4)
+        self.getPlotItem().setTitle("Loss by epoch", size="8pt", color=colours.dim)
         self.line.setPen(pyqtgraph.mkPen(colours.accent, width=2))
         self.line.setSymbolBrush(QColor(colours.accent))
         self.line.setSymbolPen(pyqtgraph.mkPen(None))

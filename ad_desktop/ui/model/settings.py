@@ -146,6 +146,7 @@ class FitSettings(QWidget):
 
     def _choose_detector(self) -> None:
         self._form_place.removeWidget(self.form)
+        self.form.hide()
         self.form.deleteLater()
         self.form = self._make_form()
         self._form_place.addWidget(self.form)

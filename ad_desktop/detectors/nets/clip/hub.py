@@ -37,8 +37,8 @@ def _from_hub(name: str, allow_download: bool, task: Task) -> Path:
     if isinstance(cached, str):
         return Path(cached)
     mend = (
-        f"Fetch {FILE} from https://huggingface.co/{repository} on a machine with network and name it with "
-        "--set weights=FILE (OpenAI's own .pt does as well)"
+        f"Fetch {FILE} from https://huggingface.co/{repository} on a machine with network and name it as "
+        "weights (--set weights=FILE; OpenAI's own .pt does as well)"
     )
     missing = f"The weights of {name} by OpenAI are not on this machine"
     from ad_desktop.detectors.nets.download import is_offline
@@ -46,7 +46,7 @@ def _from_hub(name: str, allow_download: bool, task: Task) -> Path:
     if is_offline():
         raise WeightsError(f"{missing}, and the network is declared off by HF_HUB_OFFLINE. {mend}.")
     if not allow_download:
-        raise WeightsError(f"{missing}. {mend}, or allow the download with --set download=true.")
+        raise WeightsError(f"{missing}. {mend}, or allow the download (--set download=true).")
     return _download(repository, missing, mend, task)
 
 

@@ -76,7 +76,9 @@ def test_fitted_without_normal_pictures(qtbot, window, to_check, tmp_path):
     model, threshold = window.session.model, window.model.threshold
     assert not model.calibrated
     assert ("Normal pictures", "none: zero-shot, uncalibrated") in model_facts(model)
-    assert threshold.promise.text().startswith("Uncalibrated")
+    assert threshold.warning.isVisible()
+    assert threshold.warning.text.text().startswith("Uncalibrated")
+    assert not threshold.rate.isEnabled()
     assert float(threshold.value.text()) == 0.5
     assert "held out" not in threshold.legend.text()
     window.grab()

@@ -57,7 +57,7 @@ class ThresholdPanel(QWidget):
         self.band_value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.between = QLabel()
         self.promise = DimLabel(theme)
-        self.extrapolated = Notice(icons, theme, "chart-bell-curve", "warning")
+        self.warning = Notice(icons, theme, "chart-bell-curve", "warning")
         self.histogram = ScoreHistogram(theme)
         self.legend = DimLabel(theme)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
@@ -99,7 +99,7 @@ class ThresholdPanel(QWidget):
         column.addWidget(self.legend)
         column.addWidget(self.found)
         column.addWidget(self.promise)
-        column.addWidget(self.extrapolated)
+        column.addWidget(self.warning)
 
     def _drag(self, score: float) -> None:
         model = self._session.model
@@ -120,7 +120,7 @@ class ThresholdPanel(QWidget):
         with QSignalBlocker(self.rate), QSignalBlocker(self.banded), QSignalBlocker(self.band_rate):
             self.rate.setValue(100 * session.fpr)
             self.banded.setChecked(session.borderline_fpr is not None)
-            self.band_rate.setEnabled(session.borderline_fpr is not None)
+            self.band_rate.setEnabled(session.borderline_fpr is not None and self.banded.isEnabled())
             # Without a band, what would open one keeps its distance to the rate above it.
             offered = session.borderline_fpr or min(LARGEST, _BAND_FACTOR * session.fpr)
             self.band_rate.setValue(100 * offered)
@@ -134,11 +134,13 @@ class ThresholdPanel(QWidget):
             self.found.hide()
             self.band_row.hide()
             self.promise.setText("Of the good pictures, at most this share may be called anomalous.")
-            self.extrapolated.say("")
+            self.warning.say("")
+            for box in (self.rate, self.banded):
+                box.setEnabled(True)
             return
         self._show_thresholds(threshold)
         self.promise.setText(_promise(threshold))
-        self.extrapolated.say(_extrapolation(threshold))
+        self.warning.say(_warning(threshold))
         self._count()
 
     def _show_thresholds(self, threshold: Threshold) -> None:
@@ -150,6 +152,8 @@ class ThresholdPanel(QWidget):
         self.value.setText(format_score(threshold.value))
         movable = threshold.rule not in ("chi2", "uncalibrated")
         self.histogram.set_thresholds(threshold.value, accept, movable)
+        for box in (self.rate, self.banded):
+            box.setEnabled(threshold.rule != "uncalibrated")
 
     def _count(self) -> None:
         session = self._session
@@ -215,11 +219,6 @@ def _found_text(known: Sequence[Verdict]) -> str:
 
 
 def _promise(threshold: Threshold) -> str:
-    if threshold.rule == "uncalibrated":
-        return (
-            "Uncalibrated: without normal pictures the accepted false alarms do not move the threshold, and nobody "
-            "knows how often it is wrong. Label good pictures as normal and fit again."
-        )
     if threshold.rule == "chi2":
         return "From the χ² distribution, as in the Gaussian-AD paper; the rate is not checked on held-out pictures."
     if not (math.isfinite(threshold.low) and math.isfinite(threshold.high)):
@@ -230,7 +229,12 @@ def _promise(threshold: Threshold) -> str:
     return f"New good pictures above it: likely {_percent(threshold.low)} to {_percent(threshold.high)}, from {where}."
 
 
-def _extrapolation(threshold: Threshold) -> str:
+def _warning(threshold: Threshold) -> str:
+    if threshold.rule == "uncalibrated":
+        return (
+            "Uncalibrated: without normal pictures the accepted false alarms do not move the threshold, and nobody "
+            "knows how often it is wrong. Label good pictures as normal and fit again."
+        )
     if threshold.rule != "extrapolated":
         return ""
     kind = "groups" if threshold.groups != threshold.n else "pictures"

@@ -111,6 +111,8 @@ def write(told: Mapping[str, Any], path: Path) -> dict[str, float]:
     program = torch.onnx.export(
         network, (torch.from_numpy(pixels),), dynamo=True, input_names=["pixels"], output_names=["map", "score"],
         dynamic_shapes={"pixels": {0: torch.export.Dim("batch", min=1, max=1 << 12)}}, verbose=False,
+        # onnxruntime does so itself when it opens the graph, in less time.
+        optimize=False,
     )  # fmt: skip
     if program is None:
         raise RuntimeError("the exporter returned nothing")

@@ -57,6 +57,31 @@ def test_the_loss_is_drawn_while_prompts_are_learned(qtbot, window, to_check, tm
     assert window.session.model is None
 
 
+def test_what_is_wrong_with_the_files_is_said_in_the_panel(qtbot, window, to_check, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    save_file(tiny_clip(layers=2), tmp_path / "tiny.safetensors")
+    data = (tmp_path / "tiny.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(data[: len(data) // 2])
+    (tmp_path / "prompts.pth").write_bytes(data[:1000])
+    drop(window, to_check)
+    wait_idle(qtbot, window)
+    settings, panel = window.model.settings, window.model.fit_panel
+    settings.detector.setCurrentIndex(settings.detector.findData("anomalyclip"))
+    for values, words in (
+        ({"model": "ViT-B-16"}, "the network is declared off"),
+        ({"weights": str(tmp_path / "cut.safetensors")}, "damaged or incomplete"),
+        ({"weights": str(tmp_path / "tiny.safetensors"), "prompts": str(tmp_path / "prompts.pth")}, "or is damaged"),
+    ):
+        settings.form.set_values({"image_size": 32, **values})
+        qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+        assert window.fitting.job is not None
+        qtbot.waitUntil(lambda: window.fitting.job is None, timeout=60_000)
+        assert words in panel.error.text.text()
+        assert window.session.model is None
+    assert len(window.problems.problems) == 3
+
+
 def test_fitted_without_normal_pictures(qtbot, window, to_check, tmp_path):
     save_file(tiny_clip(), tmp_path / "tiny.safetensors")
     drop(window, to_check)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ad_desktop.detectors.base import Array, FloatArray
+from ad_desktop.detectors.nets.apart import ExportError
 from ad_desktop.detectors.nets.backbones import Backbone
 from ad_desktop.detectors.nets.devices import resolve_device
-from ad_desktop.detectors.nets.export import ExportError, export_apart
+from ad_desktop.detectors.nets.export import export_apart
 from ad_desktop.detectors.nets.graphs import GraphKey, make_key, read_graph
 from ad_desktop.detectors.nets.onnx_engine import OnnxEngine
 from ad_desktop.detectors.nets.weights import Weights

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from ad_desktop.detectors.nets import apart, devices, engines
+from ad_desktop.detectors.nets.apart import ExportError
 from ad_desktop.detectors.nets.backbones import find_backbone
 from ad_desktop.detectors.nets.engines import Engine, make_engine
-from ad_desktop.detectors.nets.export import ExportError, check_equal, export_apart
+from ad_desktop.detectors.nets.export import check_equal, export_apart
 from ad_desktop.detectors.nets.graphs import make_key, read_graph
 from ad_desktop.detectors.nets.onnx_engine import OnnxEngine
 from ad_desktop.detectors.nets.weights import Weights

@@ -41,6 +41,7 @@ class PictureGraph(nn.Module):
 
     text: torch.Tensor
     stretch: torch.Tensor
+    known: torch.Tensor | None
 
     def __init__(
         self, stream: nn.Module, text: torch.Tensor, stretch: torch.Tensor, known: torch.Tensor | None, rule: str,

@@ -36,7 +36,7 @@ def write_apart(
     arrays = {"text": np.ascontiguousarray(text)}
     if known is not None:
         arrays["known"] = known.read(0, len(known))
-    told = {
+    told: dict[str, Any] = {
         "weights": str(weights), "activation": params.activation, "side": int(facts["image_size"]),
         "second_path": params.second_path, "layers": params.layers,
         "smoothing": params.smoothing / float(facts["patch"]), "score": params.score, "top_share": params.top_share,

@@ -6,33 +6,34 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+# What only one of the commands needs is imported there: an update takes little longer than all these imports.
 from ad_desktop.cli.console import put, put_json, put_table, say, say_failures, shown
-from ad_desktop.cli.facts import put_facts, put_parameters
 from ad_desktop.cli.main import ALL_DONE, NOTHING_DONE, SOME_FAILED
-from ad_desktop.cli.predictions import Line, prediction_lines, put_lines
-from ad_desktop.data.roi import read_roi
 from ad_desktop.data.samples import Failure
-from ad_desktop.data.tiles import Tiling
-from ad_desktop.detectors.params import make_params
 from ad_desktop.errors import InputError, UserError
-from ad_desktop.export.write import make_folder
 from ad_desktop.scoring.thresholds import Threshold, samples_needed
 from ad_desktop.task import Task
-from ad_desktop.workflows.evaluate import evaluate, table_rows
-from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
-from ad_desktop.workflows.fit import FitOptions, FitOutcome, fit
-from ad_desktop.workflows.gather import scan_normal, scan_to_check
 from ad_desktop.workflows.model import FittedModel
-from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.store import check_target, load_model, save_model
-from ad_desktop.workflows.update import update
+
+if TYPE_CHECKING:
+    from ad_desktop.cli.predictions import Line
+    from ad_desktop.workflows.fit import FitOutcome
 
 SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "unit")
 
 
 def run_fit(chosen: argparse.Namespace) -> int:
     """Fit on normal pictures or scans and save the model."""
+    from ad_desktop.data.roi import read_roi
+    from ad_desktop.data.tiles import Tiling
+    from ad_desktop.detectors.params import make_params
+    from ad_desktop.workflows.fit import FitOptions, fit
+    from ad_desktop.workflows.gather import scan_normal
+    from ad_desktop.workflows.scans.settings import SliceSettings
+
     params = dict(_setting(text) for text in chosen.settings)
     options = FitOptions(
         chosen.detector, params, chosen.fpr, chosen.groups, chosen.device, chosen.threshold,
@@ -53,12 +54,15 @@ def run_fit(chosen: argparse.Namespace) -> int:
 
 def run_update(chosen: argparse.Namespace) -> int:
     """Change the normal set of a model and save it."""
+    from ad_desktop.workflows.gather import scan_normal
+    from ad_desktop.workflows.update import update
+
     if not chosen.add and not chosen.remove:
         raise UserError("Nothing to do: name pictures or scans with --add or --remove.")
     target = chosen.out or chosen.model
     check_target(target)
     with shown(Task()) as task:
-        model = load_model(chosen.model, chosen.device, task)
+        model = load_model(chosen.model, chosen.device, task, network=True)
         found = scan_normal(_upright(chosen.add), task)
         gone, unknown = _known(model, chosen.remove)
         failures = [*found.failures, *unknown]
@@ -72,6 +76,11 @@ def run_update(chosen: argparse.Namespace) -> int:
 
 def run_predict(chosen: argparse.Namespace) -> int:
     """Score pictures or scans: one line each, and files if asked for."""
+    from ad_desktop.cli.predictions import prediction_lines, put_lines
+    from ad_desktop.export.write import make_folder
+    from ad_desktop.workflows.export import Exporter, check_kinds, without_exports
+    from ad_desktop.workflows.gather import scan_to_check
+
     kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
     for_series = ["dicom-seg"] if chosen.dicom_seg else []
     check_kinds(kinds)
@@ -102,6 +111,8 @@ def run_predict(chosen: argparse.Namespace) -> int:
 
 def run_evaluate(chosen: argparse.Namespace) -> int:
     """Measure a model on a data set."""
+    from ad_desktop.workflows.evaluate import evaluate, table_rows
+
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
         found = evaluate(model, chosen.dataset, task)
@@ -129,6 +140,7 @@ def run_evaluate(chosen: argparse.Namespace) -> int:
 
 def run_info(chosen: argparse.Namespace) -> int:
     """Show the installation, a detector's parameters, or what paths are."""
+    from ad_desktop.cli.facts import put_facts, put_parameters
     from ad_desktop.workflows.info import describe_path, environment
 
     if chosen.detector:
@@ -151,6 +163,7 @@ def run_info(chosen: argparse.Namespace) -> int:
 
 def run_convert(chosen: argparse.Namespace) -> int:
     """Write one scan as NIfTI."""
+    from ad_desktop.cli.facts import put_facts
     from ad_desktop.workflows.convert import convert, volume_facts
 
     with shown(Task()) as task:
@@ -161,6 +174,7 @@ def run_convert(chosen: argparse.Namespace) -> int:
 
 def run_export(chosen: argparse.Namespace) -> int:
     """Write a model's learned prompts in the published format, an ONNX graph, or both."""
+    from ad_desktop.cli.facts import put_facts
     from ad_desktop.workflows.handover import write_onnx, write_prompts
 
     targets = {name: path for name in ("prompts", "onnx") if (path := getattr(chosen, name))}
@@ -181,6 +195,7 @@ def run_export(chosen: argparse.Namespace) -> int:
 
 def run_sample(chosen: argparse.Namespace) -> int:
     """Fit and check the bundled sample without a window, into a folder."""
+    from ad_desktop.workflows.evaluate import table_rows
     from ad_desktop.workflows.sample import run_sample as run
 
     with shown(Task()) as task:

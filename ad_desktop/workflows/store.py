@@ -7,8 +7,10 @@ import json
 import os
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +33,7 @@ from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 SUFFIX = ".adm"
 FORMAT = 1
 KEY, CHECK = "ad-desktop", "ad-desktop.sha256"
-CHUNK = 1 << 20
+CHUNK = 1 << 22
 MAX_HEADER = 100_000_000
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 _NAMES = {np.dtype(value): key for key, value in _DTYPES.items()}
@@ -55,21 +57,18 @@ def save_model(model: FittedModel, path: Path) -> None:
         tensors["calibration.slice_volumes"] = np.asarray(calibration.slices.volumes, np.int64)
     tensors = {name: _plain(value) for name, value in tensors.items()}
     header, end = _layout(tensors)
-    content = hashlib.sha256()
-    for name in header:
-        for chunk in _chunks(tensors[name]):
-            content.update(chunk)
-    metadata = {**_metadata(model, state.meta), "content_sha256": content.hexdigest(), "content_bytes": end}
-    text = json.dumps(metadata)
-    told = {KEY: text, CHECK: _header_sha256(text, header)}
-    header_bytes = json.dumps({"__metadata__": told, **header}).encode()
-    header_bytes += b" " * (-len(header_bytes) % 8)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(len(header_bytes).to_bytes(8, "little"))
-        file.write(header_bytes)
-        for name in header:
-            for chunk in _chunks(tensors[name]):
-                file.write(chunk)
+    metadata = {**_metadata(model, state.meta), "content_sha256": "0" * 64, "content_bytes": end}
+    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
+        _write_all(file, _header(metadata, header))
+        content = hashlib.sha256()
+        with ThreadPoolExecutor(1) as beside:
+            for chunk in (chunk for name in header for chunk in _chunks(tensors[name])):
+                hashed = beside.submit(content.update, chunk)
+                _write_all(file, chunk)
+                hashed.result()
+        # Of the same length, so that what follows stays where it is.
+        file.seek(0)
+        _write_all(file, _header({**metadata, "content_sha256": content.hexdigest()}, header))
 
 
 def check_target(path: Path) -> None:
@@ -87,17 +86,30 @@ def check_target(path: Path) -> None:
         raise UserError(f"{path} exists and is no model: it would be lost. Choose another name, or delete it.")
 
 
-def load_model(path: Path, device: str = "auto", task: Task | None = None) -> FittedModel:
+def load_model(path: Path, device: str = "auto", task: Task | None = None, network: bool = False) -> FittedModel:
     """Open a model file and verify it; ``ModelFileError`` says what is wrong and what to do.
 
-    The network itself is loaded and checked against the fitted weights at the first prediction.
+    The network is loaded and checked against the fitted weights at the first prediction, or with ``network``
+    while the file is verified.
     """
-    (task or Task()).report("Opening the model")
-    with _explained(path), path.open("rb") as file:
-        metadata, header, start = _read_header(file)
-        _verify(file, start, metadata)
-        tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
-        return _build(metadata, tensors, device)
+    task = task or Task()
+    task.report("Opening the model")
+    with ThreadPoolExecutor(1) as beside:
+        with _explained(path), path.open("rb") as file:
+            metadata, header, start = _read_header(file)
+            verified = beside.submit(_verify, path, start, metadata)
+            try:
+                tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
+                model = _build(metadata, tensors, device)
+            except Exception:
+                # What is wrong with a damaged file is its damage, and not what that leads to.
+                verified.result()
+                raise
+        if network:
+            model.detector.load(task)
+        with _explained(path):
+            verified.result()
+    return model
 
 
 def is_model(path: Path) -> bool:
@@ -176,6 +188,21 @@ def _layout(tensors: dict[str, Array | RowStore]) -> tuple[dict[str, Any], int]:
     return header, position
 
 
+def _header(metadata: dict[str, Any], header: dict[str, Any]) -> bytes:
+    """All that stands before the arrays, its length and its checksum included."""
+    text = json.dumps(metadata)
+    told = {KEY: text, CHECK: _header_sha256(text, header)}
+    content = json.dumps({"__metadata__": told, **header}).encode()
+    content += b" " * (-len(content) % 8)
+    return len(content).to_bytes(8, "little") + content
+
+
+def _write_all(file: FileIO, data: bytes | memoryview) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
 def _plain(tensor: Array | RowStore) -> Array | RowStore:
     return tensor if isinstance(tensor, RowStore) else np.ascontiguousarray(tensor)
 
@@ -216,12 +243,13 @@ def _header_sha256(text: str, header: dict[str, Any]) -> str:
     return hashlib.sha256(f"{text}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
 
 
-def _verify(file: BinaryIO, start: int, metadata: dict[str, Any]) -> None:
-    file.seek(start)
+def _verify(path: Path, start: int, metadata: dict[str, Any]) -> None:
     content, size = hashlib.sha256(), 0
-    while chunk := file.read(CHUNK):
-        content.update(chunk)
-        size += len(chunk)
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while chunk := file.read(CHUNK):
+            content.update(chunk)
+            size += len(chunk)
     if size != metadata["content_bytes"]:
         raise ModelFileError("the model file is cut short or has grown. Copy it again, or fit and save anew.")
     if content.hexdigest() != metadata["content_sha256"]:

@@ -76,11 +76,13 @@ class SliceSample(Sample):
     """One slice of a scan, with its pixels at hand.
 
     ``path`` is the scan's key with ``#axis:number`` (1-based), so each slice has a path and a key of its own.
-    ``value_range`` are the pixel values to be shown to a network as black and white.
+    ``value_range`` are the pixel values to be shown to a network as black and white. ``band`` is the number of the
+    band of heights in the body that it is compared within (None: with all slices).
     """
 
     picture: Picture | None = field(default=None, compare=False, repr=False)
     value_range: tuple[float, float] | None = field(default=None, compare=False)
+    band: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,10 +124,14 @@ class Detector(ABC):
     """One sentence for the chooser."""
     volumetric: ClassVar[bool] = False
     """Whether the method takes whole scans (``predict_volume``); others see them slice by slice."""
+    learns_places: ClassVar[bool] = False
+    """Whether the method learns what is normal at each place of a picture, and so gains from slices of one height."""
     Params: ClassVar[type]
     """Frozen dataclass; each field's metadata comes from ``params.param``."""
     most_ahead: int = 1 << 30
     """How many inputs may be prepared before they are used; their number is bounded in any case."""
+    plain_scores: bool = False
+    """Whether scores stay in units of their own, for a caller that standardises those of several detectors."""
     needs_normal_samples: ClassVar[bool] = True
     """Whether a fit needs normal samples; if not, a model fitted without any is not calibrated."""
     default_threshold: ClassVar[float] = 0.5
@@ -141,6 +145,10 @@ class Detector(ABC):
     @abstractmethod
     def load(self, task: Task) -> None:
         """Make the network ready (weights, engine); ``WeightsError`` if it cannot be. Idempotent."""
+
+    def share_network(self, other: Self) -> None:
+        """Take over the network that ``other``, of the same parameters, has loaded, instead of loading it again."""
+        return
 
     def survey(self, samples: Sequence[Sample], task: Task) -> None:
         """Look at the normal samples before a fit, to settle what ``prepare`` needs (such as the value range)."""

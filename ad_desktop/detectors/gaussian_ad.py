@@ -13,7 +13,7 @@ from copy import copy, deepcopy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class GaussianAD(NetworkDetector):
     name = "gaussian-ad"
     title = "Gaussian-AD"
     summary = "Compares pretrained features with the Gaussian they have on normal pictures. Fits in seconds."
+    learns_places = True
     Params = GaussianADParams
 
     def __init__(
@@ -85,8 +86,8 @@ class GaussianAD(NetworkDetector):
         ends = np.cumsum([0, *(shape.channels for shape in self.layout.levels)])
         names = [f"level {level}" for level in self.levels]
         slices = {name: slice(int(a), int(b)) for name, a, b in zip(names, ends[:-1], ends[1:], strict=True)}
-        reduction = Reduction(self.params.reduction, self.params.variance)
-        self.image_score_ = ImageScore(self.params.score, slices, reduction, 1 + self.params.augmentations)
+        reduction, copies = Reduction(self.params.reduction, self.params.variance), 1 + self.params.augmentations
+        self.image_score_ = ImageScore(self.params.score, slices, reduction, copies, self.plain_scores)
 
     def _make_engine(self, task: Task) -> Engine:
         task.report("Preparing the network")
@@ -102,6 +103,11 @@ class GaussianAD(NetworkDetector):
             self.backbone, weights, self.levels, self.side, self.device, self.params.engine,
             mixed=self.params.mixed_precision, task=task,
         )  # fmt: skip
+
+    def share_network(self, other: Self) -> None:
+        """Take over engine and weights."""
+        super().share_network(other)
+        self._weights = other._weights
 
     def prepare(self, sample: Sample) -> Prepared:
         """Decode, squash to the network's square input, and fill what is not examined with the network's mean."""
@@ -281,11 +287,8 @@ class GaussianAD(NetworkDetector):
     def state(self) -> State:
         """Statistics, standards, and what is kept of every normal sample."""
         standards = {name: [s.mean, s.deviation] for name, s in self.image_score_.standards.items()}
-        tensors: dict[str, Any] = {
-            **self.pyramid_.state(),
-            "pooled": np.stack(self.pooled_),
-            "rows": self.rows_.snapshot(),
-        }
+        own = {"pooled": np.stack(self.pooled_), "rows": self.rows_.snapshot()}
+        tensors: dict[str, Any] = {**self.pyramid_.state(), **own}
         meta = {
             "keys": list(self.keys_), "sha256": list(self.sha256_), "sizes": list(self.sizes_),
             "value_range": self.value_range_, "standards": standards,

@@ -28,6 +28,7 @@ from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import Calibration, FittedModel, SliceCalibration
+from ad_desktop.workflows.scans.detector import by_height
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 
 SUFFIX = ".adm"
@@ -270,9 +271,12 @@ def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Arra
 def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> FittedModel:
     kind = get_detector(metadata["detector"])
     roi = RegionOfInterest.from_json(metadata.get("roi") or {})
+    view = ScanView.from_json(scans) if (scans := metadata.get("scans")) else None
     detector = make_detector(
         kind, make_params(kind.Params, metadata["params"]), device, roi, Tiling.from_json(metadata.get("tiling"))
     )
+    if view is not None:
+        detector = by_height(detector, view)
     prefix = "detector."
     mine = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     detector.restore(State(mine, metadata["detector_state"]))
@@ -288,7 +292,7 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> Fi
     return FittedModel(
         detector, calibration, threshold["fpr"], threshold["rule"], told["group_spec"], metadata["created"],
         metadata["provenance"], threshold.get("borderline_fpr"), int(metadata.get("min_region", 0)),
-        ScanView.from_json(scans) if (scans := metadata.get("scans")) else None,
+        view,
         make_params(SliceSettings, slices) if (slices := metadata.get("slices")) else None,
     )  # fmt: skip
 

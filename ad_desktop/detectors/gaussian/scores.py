@@ -48,13 +48,15 @@ class ImageScore:
     """Turns map and pooled vector into one number, by one of ``RULES``.
 
     ``slices`` cut the pooled vector into one named piece per level; ``copies`` rows belong to each sample
-    (itself first, then its augmented copies). The rules sum over levels, or see all levels at once.
+    (itself first, then its augmented copies). The rules sum over levels, or see all levels at once. Where scores
+    stay ``plain`` nothing is standardised, so that local evidence and global distance cannot be added.
     """
 
     rule: str
     slices: dict[str, slice]
     reduction: Reduction
     copies: int = 1
+    plain: bool = False
     models: list[PooledGaussian] = field(default_factory=list)
     standards: dict[str, ScoreStandard] = field(default_factory=dict)
     n: int = 0
@@ -62,7 +64,7 @@ class ImageScore:
     @property
     def weight(self) -> float:
         """Weight of the global part beside the local one."""
-        return GLOBAL_WEIGHT if self.n >= FEW else 0.0
+        return GLOBAL_WEIGHT if self.n >= FEW and not self.plain else 0.0
 
     def fit(self, vectors: NDArray[Any], n: int) -> None:
         """Fit the Gaussians on pooled vectors (n·copies, d) of ``n`` samples; ``UserError`` if those are too few."""
@@ -94,6 +96,9 @@ class ImageScore:
             distances = self._refitted(vectors, folds)
         columns = {f"global.{i}": distances[:, i] for i in range(distances.shape[1])}
         columns["local"] = top
+        if self.plain:
+            self.standards = dict.fromkeys([*columns, "total"], ScoreStandard(0.0, 1.0))
+            return self._combine(distances, distances, top)[0]
         self.standards = {name: ScoreStandard.fit(values) for name, values in columns.items()}
         plain = np.stack([held_out_standard(c, groups) for c in columns.values()], 1)
         held_out, _ = self._combine(distances, plain[:, :-1], plain[:, -1])

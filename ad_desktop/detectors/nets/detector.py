@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ad_desktop.data.images import suggest_range
 from ad_desktop.data.roi import RegionOfInterest
@@ -30,6 +30,10 @@ class NetworkDetector(Detector):
         with self._loading:
             if self._engine is None:
                 self._engine = self._make_engine(task)
+
+    def share_network(self, other: Self) -> None:
+        """Take over the engine."""
+        self._engine = other._engine
 
     @abstractmethod
     def _make_engine(self, task: Task) -> Engine: ...

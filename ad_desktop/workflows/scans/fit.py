@@ -15,6 +15,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failures
 from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
 from ad_desktop.workflows.scans.calibrate import calibrate_scans
+from ad_desktop.workflows.scans.detector import by_height
 from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.scans.settle import settle
 from ad_desktop.workflows.scans.slicer import Opener
@@ -40,6 +41,8 @@ def fit_scans(
     task.report("Preparing the network")
     detector.load(task)
     view = settle(unique, settings, opener, task)
+    detector = by_height(detector, view)
+    detector.load(task)
     failures: list[Failure] = []
     try:
         if detector.volumetric:

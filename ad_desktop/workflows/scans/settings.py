@@ -10,6 +10,7 @@ from ad_desktop.data.volumes.stack import AXES
 from ad_desktop.data.volumes.volume import HU
 from ad_desktop.detectors.params import make_params, param
 from ad_desktop.errors import InputError, UserError
+from ad_desktop.workflows.scans.heights import Heights
 
 PRESETS = {"soft-tissue": (350, 50), "lung": (1500, -500), "bone": (2000, 500), "brain": (80, 40)}
 """Width and level in HU."""
@@ -30,11 +31,28 @@ class SliceSettings:
         "percentile, of each scan by itself; auto: settled by the normal scans",
     )  # fmt: skip
     mask: str = param("auto", "What of a scan is looked at: the body (auto), or everything (none)", choices=MASKS)
+    bands: str = param(
+        "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
+        "low as the number of normal scans allows; none: with all slices",
+    )  # fmt: skip
     unit: str = param("", "Unit of scans whose files name none, such as HU or SUVbw")
     top_share: float = param(
         0.05, "A scan's score is the mean of this share of its slices, the highest ones (one at least)",
         minimum=0.001, maximum=1.0, advanced=True,
     )  # fmt: skip
+
+    @property
+    def band_mm(self) -> float | None:
+        """Height of bands in mm, 0 for none, None for auto; ``UserError``."""
+        if self.bands in ("auto", "none"):
+            return None if self.bands == "auto" else 0.0
+        try:
+            height = float(self.bands)
+        except ValueError:
+            height = -1.0
+        if not 0 < height < 1e5:
+            raise UserError(f"bands={self.bands}: write auto, none, or a height in mm such as 10.")
+        return height
 
     def chosen(self, first: int, last: int) -> range:
         """The slices to look at, 0-based, where the body reaches from ``first`` to ``last``; ``UserError``."""
@@ -94,15 +112,21 @@ class ScanView:
 
     settings: SliceSettings = field(default_factory=SliceSettings)
     settled: Settled = Settled(0, 1, True, "", "", 256, 1)
+    heights: Heights | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form that ``from_json`` takes back."""
-        return {"settings": asdict(self.settings), "settled": asdict(self.settled), "words": self.settled.describe()}
+        words = " ".join(part.describe() for part in (self.settled, self.heights) if part is not None)
+        heights = self.heights and self.heights.to_json()
+        return {"settings": asdict(self.settings), "settled": asdict(self.settled), "heights": heights, "words": words}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ScanView:
         """What ``to_json`` described."""
-        return cls(make_params(SliceSettings, told["settings"]), Settled(**told["settled"]))
+        # Models of before there were heights compare every slice with all.
+        settings = make_params(SliceSettings, {"bands": "none", **told["settings"]})
+        heights = told.get("heights")
+        return cls(settings, Settled(**told["settled"]), Heights.from_json(heights) if heights else None)
 
 
 def fixed_window(window: str, unit: str, path: str) -> tuple[float, float] | None:

@@ -11,8 +11,9 @@ from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.volume import HU, SUV, Volume
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.task import Task
+from ad_desktop.workflows.scans.heights import profile_of, settle_heights
 from ad_desktop.workflows.scans.settings import ScanView, Settled, SliceSettings, fixed_window
-from ad_desktop.workflows.scans.slicer import Body, Opener, find_body
+from ad_desktop.workflows.scans.slicer import Body, Opener, find_body, scaling
 
 SURVEYED = 16
 """How many scans, spread evenly, are looked at."""
@@ -28,6 +29,8 @@ def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Ope
     """Black and white, field and pitch from up to 16 normal scans; ``UserError`` where none can be used."""
     step = max(1, -(-len(samples) // SURVEYED))
     ranges, fields, pitches, units, modalities = [], [], [], [], []
+    profiles, seen, spacings = [], [], []
+    band = settings.band_mm
     failures: list[Failure] = []
     for done, sample in enumerate(chosen := samples[::step]):
         task.report("Looking at the normal scans", done, len(chosen))
@@ -38,6 +41,11 @@ def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Ope
         except InputError as error:
             failures.append(Failure(error.path, error.reason))
             continue
+        if band != 0:
+            spacings.append(spacing := plane_spacing(volume, settings.axis)[0])
+            offset, width = scaling(volume, body, settings.axis)
+            profiles.append(profile_of(volume, body.mask, settings.axis, (offset, offset + width)))
+            seen.append((body.indices[0] * spacing, body.indices[-1] * spacing))
         fields.append(max(body.extent_mm))
         pitches.append(min(plane_spacing(volume, settings.axis)[1:]))
         units.append(volume.unit)
@@ -54,8 +62,14 @@ def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Ope
     low, high = SCALED_RANGE if scaled else _joined([r for r in ranges if r is not None], settings)
     modality = modalities[0] if len(set(modalities)) == 1 else ""
     settled = Settled(low, high, scaled, units[0], modality, FIELD_MARGIN * max(fields), float(np.median(pitches)))
-    task.note(settled.describe())
-    return ScanView(settings, settled)
+    heights = None
+    if profiles:
+        spacing = settings.step * float(np.median(spacings))
+        heights = settle_heights(profiles, seen, spacing, len(samples), band)
+    for part in (settled, heights):
+        if part is not None:
+            task.note(part.describe())
+    return ScanView(settings, settled, heights)
 
 
 def settle_alone(sample: VolumeSample, volume: Volume, settings: SliceSettings) -> ScanView:

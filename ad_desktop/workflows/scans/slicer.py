@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.volume_prediction import SquareFrame
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
+from ad_desktop.workflows.scans.heights import Heights
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 
 Opener: TypeAlias = Callable[[VolumeSample, Task], Volume]
@@ -86,12 +87,24 @@ class Slicer:
             )  # fmt: skip
         self.volume, self.sample, self.view = volume, sample, view
         self.body = find_body(volume, view.settings, sample.path)
+        self._bands: Any = None
+        if view.heights is not None:
+            self._keep_heights(view.heights)
         self._stack = planes(volume.array, volume.affine, axis)
         _, rows_mm, columns_mm = plane_spacing(volume, axis)
         row, column = self.body.middle
         down, across = settled.field_mm / rows_mm / 2, settled.field_mm / columns_mm / 2
         self.frame = SquareFrame((column - across, row - down, column + across, row + down), settled.pixels)
         self._offset, self._scale = scaling(volume, self.body, axis) if settled.scaled else (0.0, 1.0)
+
+    def _keep_heights(self, heights: Heights) -> None:
+        axis = self.view.settings.axis
+        offset, width = scaling(self.volume, self.body, axis)
+        self._bands = heights.bands(self.volume, self.body.mask, axis, (offset, offset + width))
+        kept = [index for index in self.body.indices if self._bands[index] >= 0]
+        if not kept:
+            raise InputError(self.sample.path, "it shows no part of the body that the normal scans show")
+        self.body = replace(self.body, indices=kept)
 
     def samples(self, step: int = 1) -> Iterator[SliceSample]:
         """The slices to look at, one after another."""
@@ -110,7 +123,8 @@ class Slicer:
         pixels.flags.writeable = False
         picture = Picture(pixels, (self.frame.pixels, self.frame.pixels), hashlib.sha256(pixels.tobytes()).hexdigest())
         path = Path(f"{self.sample.key}#{self.view.settings.axis}:{index + 1}")
-        return SliceSample(path, picture=picture, value_range=(settled.low, settled.high))
+        band = None if self._bands is None else int(self._bands[index])
+        return SliceSample(path, picture=picture, value_range=(settled.low, settled.high), band=band)
 
 
 def scaling(volume: Volume, body: Body, axis: str) -> tuple[float, float]:

@@ -1,0 +1,204 @@
+"""Any detector on slices of scans, each compared with normal slices of the same height in the body.
+
+A neck differs more from the middle of a head than a lesion does from its surroundings: learned together, all heights
+make a normality so wide that lesions fit in. Methods with statistics for places are fitted anew for each band of
+heights; others learn all slices together. The scores are standardised in each band by its held-out normal ones, so
+that no height is more suspicious than another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ad_desktop.data.samples import Sample, SliceSample
+from ad_desktop.detectors.banded.spool import Spool
+from ad_desktop.detectors.banded.standard import BandStandard
+from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.task import Task
+
+PREFIX = "band"
+
+
+class BandedDetector(Detector):
+    """Runs ``first``, and others like it, on one of ``bands`` bands each; all share one network."""
+
+    def __init__(self, first: Detector, bands: int) -> None:
+        super().__init__(first.params, first.device, first.roi)
+        # Name, title and whatever else a class says of its method.
+        vars(self).update({name: getattr(first, name) for name in Detector.__annotations__ if hasattr(first, name)})
+        self.bands = bands
+        more = bands - 1 if first.learns_places else 0
+        self.inner = [first, *(type(first)(first.params, first.device, first.roi) for _ in range(more))]
+        for detector in self.inner:
+            detector.plain_scores = True
+        self.bands_: dict[str, int] = {}
+        self.standard_ = BandStandard(np.zeros(bands), np.ones(bands))
+
+    def load(self, task: Task) -> None:
+        """Make the one network ready."""
+        self.inner[0].load(task)
+        for detector in self.inner[1:]:
+            detector.share_network(self.inner[0])
+            detector.load(task)
+
+    def survey(self, samples: Sequence[Sample], task: Task) -> None:
+        """Look at the normal slices as the method does."""
+        for number, detector in enumerate(self.inner):
+            detector.survey(samples, Task() if number else task)
+
+    def prepare(self, sample: Sample) -> Prepared:
+        """As the method does."""
+        return self.inner[0].prepare(sample)
+
+    def fit(self, prepared: Iterable[Prepared], task: Task) -> None:
+        """Learn each band from its slices; ``UserError`` where one has too few."""
+        spool = Spool()
+        for item in prepared:
+            spool.add(item)
+        self.bands_ = {item.sample.key: self._band(item.sample) for item in spool.slices}
+        of_slice = [self._learner(item.sample) for item in spool.slices]
+        for number, detector in enumerate(self.inner):
+            task.report("Learning heights in the body", number, len(self.inner))
+            mine = [index for index, band in enumerate(of_slice) if band == number]
+            try:
+                detector.fit((spool.read(index) for index in mine), task)
+            except UserError as error:
+                raise UserError(self._where(number) + str(error)) from error
+
+    def update(self, add: Iterable[Prepared], remove: Sequence[str], task: Task) -> None:
+        """Let slices join and leave in their bands; an error changes nothing."""
+        unknown = sorted(set(remove) - set(self.bands_))
+        if unknown:
+            raise UserError(f"{unknown[0]} is not among the normal slices of this model.")
+        gone, spool = set(remove), Spool()
+        for item in add:
+            spool.add(item)
+        added = spool.slices
+        bands = {key: band for key, band in self.bands_.items() if key not in gone}
+        bands |= {item.sample.key: self._band(item.sample) for item in added}
+        before: list[tuple[Detector, State]] = []
+        try:
+            for number, detector in enumerate(self.inner):
+                joining = [index for index, item in enumerate(added) if self._learner(item.sample) == number]
+                leaving = [key for key in detector.normal_set.keys if key in gone]
+                if joining or leaving:
+                    before.append((detector, detector.state()))
+                    detector.update((spool.read(index) for index in joining), leaving, task)
+        except BaseException:
+            for detector, state in before:
+                detector.restore(state)
+            self.load(task)
+            raise
+        self.bands_ = bands
+
+    def _where(self, number: int) -> str:
+        """What a message about one of several learners begins with."""
+        return f"Height {number + 1} of {self.bands} in the body: " if len(self.inner) > 1 else ""
+
+    def _band(self, sample: Sample) -> int:
+        band = sample.band if isinstance(sample, SliceSample) else None
+        return min(max(band or 0, 0), self.bands - 1)
+
+    def _learner(self, sample: Sample) -> int:
+        return self._band(sample) if len(self.inner) > 1 else 0
+
+    def _order(self) -> list[tuple[int, int]]:
+        """For each normal slice, in the order they joined, its learner and its place there."""
+        places = {
+            key: (number, place)
+            for number, detector in enumerate(self.inner)
+            for place, key in enumerate(detector.normal_set.keys)
+        }
+        return [places[key] for key in self.bands_]
+
+    @property
+    def normal_set(self) -> NormalSet:
+        """The normal slices, in the order they joined."""
+        sets = [detector.normal_set for detector in self.inner]
+        order = self._order()
+        return NormalSet(
+            tuple(self.bands_),
+            tuple(sets[number].sha256[place] for number, place in order),
+            tuple(sets[number].sizes[place] for number, place in order),
+        )
+
+    def embeddings(self) -> Array | None:
+        """One vector per slice, (n, d)."""
+        vectors = [detector.embeddings() for detector in self.inner]
+        known = [each for each in vectors if each is not None]
+        return np.stack([known[n][place] for n, place in self._order()]) if len(known) == len(vectors) else None
+
+    def calibrate(self, groups: Sequence[int], task: Task) -> HeldOut:
+        """Held-out scores, standardised in each band by those of the other groups there."""
+        order = self._order()
+        scores, peaks = np.empty(len(order)), np.empty(len(order))
+        with_map = True
+        for number, detector in enumerate(self.inner):
+            task.report("Checking normal scans against each other", number, len(self.inner))
+            mine = [(index, place) for index, (owner, place) in enumerate(order) if owner == number]
+            mine.sort(key=lambda pair: pair[1])
+            indices = [index for index, _ in mine]
+            own = [groups[index] for index in indices]
+            if len(set(own)) < 2:
+                raise UserError(f"{self._where(number)}fewer than two groups of normal scans show it. Use wider bands.")
+            found = detector.calibrate(own, task)
+            scores[indices] = found.scores
+            if found.map_peaks is None:
+                with_map = False
+            else:
+                peaks[indices] = found.map_peaks
+        bands = np.array(list(self.bands_.values()))
+        self.standard_ = BandStandard.fit(scores, bands, self.bands)
+        standardised = BandStandard.held_out(scores, bands, groups, self.bands)
+        return HeldOut(standardised, peaks if with_map else None)
+
+    def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """Score slices, each by its own band."""
+        found: dict[int, Prediction] = {}
+        for number, detector in enumerate(self.inner):
+            mine = [index for index, item in enumerate(batch) if self._learner(item.sample) == number]
+            if mine:
+                found |= zip(mine, detector.predict([batch[index] for index in mine]), strict=True)
+        bands = np.array([self._band(item.sample) for item in batch])
+        plain = np.array([found[index].anomaly_score for index in range(len(batch))])
+        scores = self.standard_.apply(plain, bands)
+        return [replace(found[index], anomaly_score=float(score)) for index, score in enumerate(scores)]
+
+    def state(self) -> State:
+        """The state of every learner, and which slice is in which band."""
+        tensors: dict[str, Any] = {}
+        meta = []
+        for number, detector in enumerate(self.inner):
+            state = detector.state()
+            tensors |= {f"{PREFIX}{number}.{name}": value for name, value in state.tensors.items()}
+            meta.append(state.meta)
+        standards = [self.standard_.mean.tolist(), self.standard_.deviation.tolist()]
+        return State(tensors, {"bands": meta, "slices": list(self.bands_.items()), "standards": standards})
+
+    def restore(self, state: State) -> None:
+        """Take back a state; ``ModelFileError`` if bands and slices do not fit together."""
+        told, bands = state.meta["bands"], {str(key): int(band) for key, band in state.meta["slices"]}
+        mean, deviation = (np.asarray(row, np.float64) for row in state.meta["standards"])
+        if len(told) != len(self.inner) or not mean.shape == deviation.shape == (self.bands,):
+            raise ModelFileError("The model's bands do not fit its settings. Fit and save it again.")
+        for number, (detector, meta) in enumerate(zip(self.inner, told, strict=True)):
+            prefix = f"{PREFIX}{number}."
+            mine = {name[len(prefix) :]: each for name, each in state.tensors.items() if name.startswith(prefix)}
+            detector.restore(State(mine, meta))
+        self.bands_, self.standard_ = bands, BandStandard(mean, deviation)
+        if sorted(key for detector in self.inner for key in detector.normal_set.keys) != sorted(bands):
+            raise ModelFileError("The model's bands do not fit its list of normal slices. Fit and save it again.")
+
+    @property
+    def batch_size(self) -> int:
+        """The method's own."""
+        return self.inner[0].batch_size
+
+    def describe(self) -> dict[str, Any]:
+        """What the method says of itself, and the number of bands."""
+        return {**self.inner[0].describe(), "bands": self.bands}

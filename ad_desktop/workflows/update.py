@@ -23,7 +23,10 @@ def update(model: FittedModel, add: Sequence[Sample], remove: Sequence[str], tas
     weights stay those of the fit. ``UserError`` leaves the model as it was.
     """
     if model.scans is not None:
-        raise UserError("The normal scans of a model cannot be changed one by one yet: fit a new model.")
+        from ad_desktop.workflows.scans.opening import scan_opener
+        from ad_desktop.workflows.scans.update import update_scans
+
+        return update_scans(model, add, remove, scan_opener(model.scans.settings.unit), task)
     detector = model.detector
     detector.load(task)
     failures: list[Failure] = []

@@ -92,12 +92,17 @@ def test_pictures_among_scans_are_told(run: Run, model: Path, normal: Path, case
     assert "8 scans and 1 pictures" in call.err
 
 
-def test_a_model_of_scans_is_not_updated(run: Run, model: Path, cases: Path) -> None:
-    before = model.read_bytes()
-    call = run("update", model, "--add", cases / "well.nii.gz")
-    assert call.code == 2
-    assert "fit a new model" in call.err
-    assert model.read_bytes() == before
+def test_a_model_of_scans_is_updated(run: Run, model: Path, normal: Path, cases: Path, tmp_path: Path) -> None:
+    call = run(
+        "update", model, "--add", cases / "well.nii.gz", "--remove", normal / "3.nii.gz", cases / "cut.nii.gz",
+        "--out", tmp_path / "updated.adm", "--json",
+    )  # fmt: skip
+    assert (call.code, call.json["n_normal"]) == (1, 8)
+    assert [Path(error["path"]).name for error in call.json["errors"]] == ["cut.nii.gz"]
+    told = run("info", tmp_path / "updated.adm", "--json").json
+    assert told["scans"]["heights"]["count"] >= 1
+    call = run("update", model, "--remove", normal, "--out", tmp_path / "none.adm")
+    assert (call.code, "two normal scans" in call.err) == (2, True)
 
 
 def test_info_tells_how_scans_are_seen(run: Run, model: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ad_desktop.cli.predictions import Line
     from ad_desktop.workflows.fit import FitOutcome
 
-SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "unit")
+SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "bands", "min_ml", "unit")
 
 
 def run_fit(chosen: argparse.Namespace) -> int:

@@ -146,6 +146,11 @@ def _add_fit(commands: Any) -> None:
         help="black and white: LOW,HIGH, soft-tissue, lung, bone, brain, percentile or auto",
     )  # fmt: skip
     scans.add_argument("--mask", default="auto", choices=("auto", "none", "body"), help="what is looked at")
+    scans.add_argument(
+        "--bands", default="auto", metavar="MM",
+        help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",
+    )  # fmt: skip
+    scans.add_argument("--min-ml", default="0", metavar="ML", help="do not mark regions smaller than this")
     scans.add_argument("--unit", default="", metavar="UNIT", help="unit of files that name none, such as HU or SUVbw")
     _device(parser)
     _json_flag(parser)

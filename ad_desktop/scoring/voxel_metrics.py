@@ -22,7 +22,8 @@ class VoxelResult:
 
     ``auroc`` and ``ap`` are over the voxels looked at, of all scans together. ``dice`` is that of all voxels
     together at the map's threshold, ``dice_mean`` the mean over the scans with lesions; ``best_dice`` is at the
-    threshold that is best for these very scans, so it is a bound and no performance. A lesion (26-connected)
+    threshold that is best for these very scans and without any region being left out, so it is a bound and no
+    performance. A lesion (26-connected)
     is found if the map exceeds the threshold in any of its voxels; ``false_regions`` are the
     regions above the threshold that touch no lesion, in all ``scans`` together.
     """
@@ -53,8 +54,10 @@ class VoxelMetrics:
         self._true = self._both = self._marked = 0
         self._lesions = self._found = self._false = self._scans = 0
 
-    def add(self, anomaly_map: NDArray[np.float32], truth: Mask, seen: Mask | None = None) -> None:
+    def add(self, anomaly_map: NDArray[np.float32], truth: Mask, seen: Mask | None = None, least: int = 0) -> None:
         """Count one scan: map, ``truth`` and ``seen`` (None: everywhere) are (z, y, x).
+
+        Regions above the threshold of fewer than ``least`` voxels do not count as marked.
 
         ``UserError`` for values that are not finite, ``ValueError`` for shapes that differ.
         """
@@ -68,9 +71,9 @@ class VoxelMetrics:
         self._histogram.add(values[anomalous], ANOMALOUS)
         self._scans += 1
         self._true += int(truth.sum())
-        self._count_regions(anomaly_map, truth, looked)
+        self._count_regions(anomaly_map, truth, looked, least)
 
-    def _count_regions(self, anomaly_map: NDArray[np.float32], truth: Mask, looked: Mask) -> None:
+    def _count_regions(self, anomaly_map: NDArray[np.float32], truth: Mask, looked: Mask, least: int) -> None:
         from scipy import ndimage
 
         touching = np.ones((3, 3, 3), bool)
@@ -78,11 +81,13 @@ class VoxelMetrics:
         self._lesions += int(count)
         if self._threshold is None:
             return
-        marked = (anomaly_map > self._threshold) & looked
+        regions, count = ndimage.label((anomaly_map > self._threshold) & looked, touching)
+        large = np.bincount(regions.ravel(), minlength=1) >= least
+        large[0] = False
+        marked = large[regions]
         both = int((marked & truth).sum())
         self._found += len(np.unique(lesions[marked & truth]))
-        regions, count = ndimage.label(marked, touching)
-        self._false += int(count) - len(np.unique(regions[marked & truth]))
+        self._false += int(large.sum()) - len(np.unique(regions[marked & truth]))
         self._both, self._marked = self._both + both, self._marked + int(marked.sum())
         if truth.any():
             self._dices.append(2 * both / int(marked.sum() + truth.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ def evaluate_dataset(model: FittedModel, dataset: MvtecDataset, task: Task) -> E
     for item, result in zip(dataset.test, results, strict=True):
         try:
             if isinstance(result.prediction, VolumePrediction):
-                _add_scan(found, voxels, item, result, result.prediction, task)
+                _add_scan(found, voxels, item, result, result.prediction, model.min_ml, task)
             else:
                 _add(found, pixels, item, result)
         except InputError as error:
@@ -129,14 +130,17 @@ def _add(found: Evaluation, pixels: PixelMetrics, item: TestItem, result: Result
 
 
 def _add_scan(
-    found: Evaluation, voxels: VoxelMetrics, item: TestItem, result: Result, prediction: VolumePrediction, task: Task
-) -> None:
+    found: Evaluation, voxels: VoxelMetrics, item: TestItem, result: Result, prediction: VolumePrediction,
+    min_ml: float, task: Task,
+) -> None:  # fmt: skip
     found.scores.append(prediction.anomaly_score)
     found.defects.append(item.defect)
     if result.volume is None or (item.mask is None and item.defect is not None):
         return
     truth = np.zeros(prediction.shape, bool) if item.mask is None else load_truth(item.mask, result.volume, task)
-    voxels.add(prediction.anomaly_map, truth, prediction.looked_at)
+    # A region of just the smallest size counts, whatever rounding did to it.
+    least = math.ceil(min_ml / result.volume.voxel_ml - 1e-6)
+    voxels.add(prediction.anomaly_map, truth, prediction.looked_at, least)
 
 
 def voxel_figures(voxels: VoxelResult, map_threshold: float | None) -> dict[str, Any]:

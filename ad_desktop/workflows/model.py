@@ -118,6 +118,11 @@ class FittedModel:
         return keys if self.scans is None else tuple(dict.fromkeys(key.rpartition("#")[0] for key in keys))
 
     @property
+    def min_ml(self) -> float:
+        """Regions of a scan smaller than this are not marked."""
+        return self.scans.settings.min_ml if self.scans else 0.0
+
+    @property
     def slice_threshold(self) -> Threshold | None:
         """The score above which a slice of a scan counts as anomalous; None for a model of pictures."""
         slices = self.calibration.slices

@@ -92,3 +92,22 @@ def test_wrong_input_is_refused() -> None:
         VoxelMetrics(0).add(np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 3), bool))
     with pytest.raises(UserError, match="finite"):
         VoxelMetrics(0).add(np.full((2, 2, 2), np.nan, np.float32), np.zeros((2, 2, 2), bool))
+
+
+def test_small_regions_are_not_marked() -> None:
+    maps, truth, seen = scans(1, n=2)
+    found = (maps[1] > 1.5) & seen[1]
+    labels, count = components(found)
+    sizes = np.bincount(labels.ravel())[1:]
+    least = int(np.median(sizes)) + 1
+    kept = np.isin(labels, 1 + np.flatnonzero(sizes >= least))
+    assert 0 < kept.sum() < found.sum()
+    metrics = VoxelMetrics(1.5)
+    metrics.add(maps[1], truth[1], seen[1], least)
+    told = metrics.result()
+    assert told.dice == pytest.approx(2 * (kept & truth[1]).sum() / (kept.sum() + truth[1].sum()))
+    lesions, _ = components(truth[1])
+    assert told.lesions_found == len(np.unique(lesions[kept & truth[1]]))
+    assert told.false_regions == sum(
+        not truth[1][labels == i].any() for i in range(1, count + 1) if sizes[i - 1] >= least
+    )

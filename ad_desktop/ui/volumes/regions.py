@@ -69,7 +69,9 @@ class VolumeRegionsPanel(QFrame):
         if found is None or level is None:
             self._fill((), 0.0, None)
             return
-        job = self._runner.submit("Regions", lambda task: _regions(found, level), LaneName.VIEWER, quiet=True)
+        model = self._session.model
+        least = model.min_ml if model is not None else 0.0
+        job = self._runner.submit("Regions", lambda task: _regions(found, level, least), LaneName.VIEWER, quiet=True)
         self._job = job
         job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level, found))
 
@@ -109,5 +111,5 @@ class VolumeRegionsPanel(QFrame):
             self.jumped.emit(self.regions[place].peak_position)
 
 
-def _regions(found: AnomalyMap, level: float) -> list[VolumeRegion]:
-    return find_volume_regions(found.volume.array, level, found.scan)[1]
+def _regions(found: AnomalyMap, level: float, min_ml: float) -> list[VolumeRegion]:
+    return find_volume_regions(found.volume.array, level, found.scan, min_ml)[1]

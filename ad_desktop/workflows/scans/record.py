@@ -28,7 +28,7 @@ def scan_record(model: FittedModel, result: Result, prediction: VolumePrediction
     if volume.shape != anomaly_map.shape:
         raise InputError(result.sample.path, "it is not the scan any more that was checked: check it again")
     limit = model.map_threshold
-    labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume)
+    labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume, model.min_ml)
     return VolumeRecord(
         str(result.sample.path), volume, anomaly_map, labels, regions, judgement.anomaly_score, judgement.threshold,
         limit, judgement.pred_label, judgement.percentile, prediction.slice_scores,
@@ -66,7 +66,8 @@ def scan_regions(model: FittedModel, result: Result, prediction: VolumePredictio
     """The regions of a scan above the map's threshold; none where there is no threshold."""
     if model.map_threshold is None:
         return []
-    return find_volume_regions(prediction.anomaly_map, model.map_threshold, _volume(model, result))[1]
+    volume = _volume(model, result)
+    return find_volume_regions(prediction.anomaly_map, model.map_threshold, volume, model.min_ml)[1]
 
 
 def _volume(model: FittedModel, result: Result) -> Volume:

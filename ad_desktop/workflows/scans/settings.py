@@ -35,6 +35,10 @@ class SliceSettings:
         "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
         "low as the number of normal scans allows; none: with all slices",
     )  # fmt: skip
+    min_ml: float = param(
+        0.0, "Regions smaller than this many millilitres are not marked: not in lists, masks, exports or Dice",
+        label="Smallest region", minimum=0.0, maximum=10_000.0,
+    )  # fmt: skip
     unit: str = param("", "Unit of scans whose files name none, such as HU or SUVbw")
     top_share: float = param(
         0.05, "A scan's score is the mean of this share of its slices, the highest ones (one at least)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,14 +12,15 @@ import pytest
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
+from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import UserError
 from ad_desktop.export.nifti import write_nifti
 from ad_desktop.task import Task
 from ad_desktop.workflows.export import Exporter
 from ad_desktop.workflows.fit import FitOptions, fit
-from ad_desktop.workflows.model import FittedModel
+from ad_desktop.workflows.model import FittedModel, Result
 from ad_desktop.workflows.predict import predict
-from ad_desktop.workflows.scans.record import scan_facts
+from ad_desktop.workflows.scans.record import scan_facts, scan_regions
 from ad_desktop.workflows.scans.settings import SliceSettings
 
 
@@ -64,6 +66,31 @@ def test_a_folder_for_each_scan(model: FittedModel, tmp_path: Path) -> None:
     assert told["regions"]
     assert all(region["unit"] == "HU" for region in told["regions"])
     assert facts["slice_scores"]["above"] >= 1
+
+
+def test_small_regions_are_left_out_everywhere(model: FittedModel, tmp_path: Path) -> None:
+    sample = write_scan(tmp_path / "in" / "case.nii.gz", 50, lesion=True)
+    [result] = predict(model, [sample], Task(), keep_volumes=True)
+    regions = scan_regions(model, result, prediction_of(result))
+    largest = max(region.volume_ml for region in regions)
+    assert model.scans is not None
+    for least, count in ((largest, 1), (1.01 * largest, 0)):
+        view = replace(model.scans, settings=replace(model.scans.settings, min_ml=least))
+        strict = replace(model, scans=view)
+        assert strict.min_ml == least
+        assert len(scan_regions(strict, result, prediction_of(result))) == count
+        folder = tmp_path / str(count)
+        exporter = Exporter(strict, [sample], folder, ("mask", "json"))
+        assert exporter.add(result) is None
+        exporter.finish()
+        labels = np.asarray(nibabel.load(next(folder.rglob("pred_mask.nii.gz"))).dataobj)
+        told = json.loads(next(folder.rglob("regions.json")).read_text(encoding="utf-8"))
+        assert len(np.unique(labels)) - 1 == len(told["regions"]) == count
+
+
+def prediction_of(result: Result) -> VolumePrediction:
+    assert isinstance(result.prediction, VolumePrediction)
+    return result.prediction
 
 
 def test_dicom_is_asked_of_a_nifti_scan(model: FittedModel, tmp_path: Path) -> None:

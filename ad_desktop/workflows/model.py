@@ -120,7 +120,8 @@ class FittedModel:
     @property
     def min_ml(self) -> float:
         """Regions of a scan smaller than this are not marked."""
-        return self.scans.settings.min_ml if self.scans else 0.0
+        settings = self.scans.settings if self.scans else self.zero_shot_slices
+        return settings.min_ml if settings else 0.0
 
     @property
     def slice_threshold(self) -> Threshold | None:

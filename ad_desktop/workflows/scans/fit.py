@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ad_desktop.data.samples import Failure, SliceSample, VolumeSample
@@ -40,7 +41,9 @@ def fit_scans(
     assign_groups(options.groups, [sample.key for sample in unique], None)
     task.report("Preparing the network")
     detector.load(task)
-    view = settle(unique, settings, opener, task)
+    # A method for whole scans knows heights by itself.
+    chosen = replace(settings, bands="none") if detector.volumetric else settings
+    view = settle(unique, chosen, opener, task)
     detector = by_height(detector, view)
     detector.load(task)
     failures: list[Failure] = []

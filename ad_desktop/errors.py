@@ -21,6 +21,10 @@ class InputError(UserError):
         self.reason = reason
 
 
+class UnsuitedError(InputError):
+    """An input with which nothing is wrong, but that the model is not for."""
+
+
 class ModelFileError(UserError):
     """A model file that cannot be read, or that does not match what is installed here."""
 

@@ -30,9 +30,14 @@ LARGEST = 400_000
 
 
 def main() -> None:
-    """Start a display of our own and run this script again on it."""
+    """Take the pictures of the sample."""
+    on_own_display(__file__, lambda words: Photographer(only=words).run())
+
+
+def on_own_display(script: str, take: Callable[[list[str]], None]) -> None:
+    """Start a display of our own and run ``script`` again on it, where ``take`` gets its arguments."""
     if "--inside" in sys.argv:
-        Photographer(only=[word for word in sys.argv[1:] if not word.startswith("--")]).run()
+        take([word for word in sys.argv[1:] if not word.startswith("--")])
         return
     if shutil.which("Xvfb") is None:
         raise SystemExit("Xvfb is needed (Debian and Ubuntu: sudo apt-get install xvfb).")
@@ -49,7 +54,7 @@ def main() -> None:
             environment |= {"DISPLAY": f":{answer.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}
             environment["PYTHONPATH"] = str(ROOT)
             environment |= dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME"), home)
-            command = [sys.executable, __file__, "--inside", *sys.argv[1:]]
+            command = [sys.executable, script, "--inside", *sys.argv[1:]]
             raise SystemExit(subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode)
     finally:
         server.terminate()

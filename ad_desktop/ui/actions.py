@@ -18,8 +18,10 @@ class Actions(QObject):
         super().__init__(parent)
         self._icons = icons
         make = self._make
-        self.add_folder = make("Add f&older…", "folder-plus-outline", "Ctrl+Shift+O", "Add a folder of pictures")
-        self.add_files = make("Add &files…", "image-plus", _Standard.Open, "Add pictures")
+        self.add_folder = make(
+            "Add f&older…", "folder-plus-outline", "Ctrl+Shift+O", "Add a folder of pictures or scans"
+        )
+        self.add_files = make("Add &files…", "image-plus", _Standard.Open, "Add pictures or scans")
         self.open_sample = make(
             "Open the &sample", "school-outline", tip="Fit and check a small bundled set of pictures"
         )
@@ -41,12 +43,12 @@ class Actions(QObject):
             Label.TO_CHECK: self._label("Label as to &check", Label.TO_CHECK, "C"),
             Label.ANOMALOUS: self._label("Label as &anomalous", Label.ANOMALOUS, "A"),
         }
-        self.good = self._label("&Good after all", Label.NORMAL, "G", "Add a false alarm to the normal pictures")
-        self.defect = self._label("This is a &defect", Label.ANOMALOUS, "D", "Keep as a known anomalous picture")
+        self.good = self._label("&Good after all", Label.NORMAL, "G", "Add a false alarm to the normal ones")
+        self.defect = self._label("This is a &defect", Label.ANOMALOUS, "D", "Keep as known to be anomalous")
         self.remove = make("&Remove from the library", "playlist-remove", _Standard.Delete, local=True)
         self.select_all = make("Select &all", "select-all", _Standard.SelectAll, local=True)
         self.find = make("&Filter by name", "magnify", _Standard.Find)
-        self.fit = make("&Fit", "play", "Ctrl+Return", "Fit a model on the pictures labelled normal")
+        self.fit = make("&Fit", "play", "Ctrl+Return", "Fit a model on what is labelled normal")
         self.resume = make("&Score what is not scored", "playlist-check", "F5")
         self.cancel = make("&Cancel the running job", "close-circle-outline", "Esc")
         self.shortcuts = make("&Shortcuts", "keyboard-outline", "Ctrl+/")

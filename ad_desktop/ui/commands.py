@@ -9,20 +9,21 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from ad_desktop.data.samples import Label, Sample
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.session import Session
+from ad_desktop.ui.wording import counted
 
 ChangeNormals = Callable[[Sequence[Sample], Sequence[str]], None]
 """Lets samples join and leave (by key) the normal set of the model."""
 
 
-def _count(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"
+def _count(items: Sequence[Item]) -> str:
+    return counted([item.sample for item in items])
 
 
 class SetLabel(QUndoCommand):
     """Label items."""
 
     def __init__(self, session: Session, items: Sequence[Item], label: Label) -> None:
-        super().__init__(f"label {_count(len(items))} as {label.value}")
+        super().__init__(f"label {_count(items)} as {label.value}")
         self._session = session
         self._before = {item.key: item.label for item in items}
         self._after = dict.fromkeys(self._before, label)
@@ -42,7 +43,7 @@ class Teach(SetLabel):
     def __init__(self, session: Session, items: Sequence[Item], label: Label, change: ChangeNormals) -> None:
         super().__init__(session, items, label)
         what = "add {} to the normal ones" if label is Label.NORMAL else "call {} a defect"
-        self.setText(what.format(_count(len(items))))
+        self.setText(what.format(_count(items)))
         self._change = change
         known = set(session.normal_keys)
         good = label is Label.NORMAL
@@ -68,7 +69,7 @@ class AddItems(QUndoCommand):
     """Add items to the library."""
 
     def __init__(self, session: Session, items: Sequence[Item]) -> None:
-        super().__init__(f"add {_count(len(items))}")
+        super().__init__(f"add {_count(items)}")
         self._session = session
         self._items = list(items)
 
@@ -85,7 +86,7 @@ class RemoveItems(QUndoCommand):
     """Take items out of the library; the files stay where they are."""
 
     def __init__(self, session: Session, items: Sequence[Item]) -> None:
-        super().__init__(f"remove {_count(len(items))}")
+        super().__init__(f"remove {_count(items)}")
         self._session = session
         keys = {item.key for item in items}
         self._items = [item for key, item in session.items.items() if key in keys]

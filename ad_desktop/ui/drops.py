@@ -59,7 +59,9 @@ class DropVeil(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.5)
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Drop to add pictures, folders or a model")
+        painter.drawText(
+            self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Drop to add pictures, scans, folders or a model"
+        )
         painter.end()
 
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ad_desktop.ui import wording
 from ad_desktop.ui.flows.exporting import ExportRequest
 from ad_desktop.ui.items import Item
 
@@ -57,8 +58,8 @@ class ExportDialog(QDialog):
         self.small = QLabel(f"Regions smaller than {min_region:,} px are left out of masks, outlines and counts.")
         self.small.setWordWrap(True)
         self.small.setVisible(min_region > 1)
-        self.selected = QRadioButton(f"Selected pictures ({len(self._chosen):,})")
-        self.all = QRadioButton(f"All checked pictures ({len(self._all):,})")
+        self.selected = QRadioButton(f"Selected {_kind(self._chosen)} ({len(self._chosen):,})")
+        self.all = QRadioButton(f"All checked {_kind(self._all)} ({len(self._all):,})")
         self.selected.setEnabled(bool(self._chosen))
         (self.selected if len(self._chosen) > 1 or not self._all else self.all).setChecked(True)
         self.folder = QLineEdit(str(settings.value("export/folder", "")))
@@ -94,7 +95,7 @@ class ExportDialog(QDialog):
         for box in self.kinds.values():
             column.addWidget(box)
         column.addWidget(self.small)
-        which = QGroupBox("Of which pictures")
+        which = QGroupBox("Of which")
         rows = QVBoxLayout(which)
         rows.addWidget(self.all)
         rows.addWidget(self.selected)
@@ -141,3 +142,7 @@ class ExportDialog(QDialog):
         self._settings.setValue("export/open", request.open_after)
         self.accepted_request.emit(request)
         self.accept()
+
+
+def _kind(items: Sequence[Item]) -> str:
+    return wording.kind([item.sample for item in items])

@@ -30,7 +30,7 @@ class Item:
 
     ``folder`` is the text under its name, ``defect`` the known kind of defect and ``mask`` the file
     with its outline where a data set gives them. ``held_out`` is the score of a normal sample the
-    model was fitted on, from the model without its group.
+    model was fitted on, from the model without its group. ``unsuited``: ``error`` says why the model is not for it.
     """
 
     sample: Sample
@@ -42,6 +42,7 @@ class Item:
     prediction: Prediction | None = None
     held_out: float | None = None
     error: str = ""
+    unsuited: bool = False
     waiting: bool = False
 
     @classmethod
@@ -66,4 +67,5 @@ class Item:
         self.prediction = None
         self.held_out = None
         self.error = ""
+        self.unsuited = False
         self.waiting = False

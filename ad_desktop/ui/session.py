@@ -122,7 +122,7 @@ class Session(QObject):
     def verdict(self, item: Item) -> Verdict:
         """What the model says of an item at the current threshold."""
         if item.error:
-            return Verdict.ERROR
+            return Verdict.NONE if item.unsuited else Verdict.ERROR
         score = item.score
         if score is None or self._threshold is None or self._accept_threshold is None:
             return Verdict.WAITING if item.waiting else Verdict.NONE
@@ -202,9 +202,9 @@ class Session(QObject):
         The rates stay as they are here; items that cannot be read stay so.
         """
         for item in self._items.values():
-            error = item.error
+            error, unsuited = item.error, item.unsuited
             item.forget_results()
-            item.error = error
+            item.error, item.unsuited = error, unsuited
             item.prediction = predictions.get(item.key)
         self._take_model(replace(model, fpr=self._fpr, borderline_fpr=self._borderline_fpr), keys)
 
@@ -276,6 +276,7 @@ class Session(QObject):
             if item is not None:
                 item.prediction = result.prediction
                 item.error = result.error or ""
+                item.unsuited = result.unsuited
                 item.waiting = False
         self.results_changed.emit()
 

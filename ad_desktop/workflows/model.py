@@ -228,9 +228,13 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one input: a prediction, or the reason why there is none; ``volume`` is a scan's, if asked for."""
+    """What came of one input: a prediction, or the reason why there is none; ``volume`` is a scan's, if asked for.
+
+    ``unsuited``: nothing is wrong with the input, but the model is not for its kind.
+    """
 
     sample: Sample
     prediction: Prediction | None = None
     error: str | None = None
     volume: Volume | None = None
+    unsuited: bool = False

@@ -33,7 +33,7 @@ def predict(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volu
     }
     for sample in samples:
         kind = isinstance(sample, VolumeSample)
-        yield next(found[kind]) if kind in kinds else Result(sample, error=OTHER_KIND[not kind])
+        yield next(found[kind]) if kind in kinds else Result(sample, error=OTHER_KIND[not kind], unsuited=True)
 
 
 def _scans(model: FittedModel, samples: Sequence[VolumeSample], task: Task, keep_volumes: bool) -> Iterator[Result]:

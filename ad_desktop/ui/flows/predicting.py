@@ -101,14 +101,14 @@ class PredictFlow(QObject):
         if generation != self._generation:
             return
         self._session.set_results(results)
-        self._problems.failures([Failure(str(r.sample.path), r.error) for r in results if r.error])
+        self._problems.failures([Failure(str(r.sample.path), r.error) for r in results if r.error and not r.unsuited])
 
     def _close(self, items: list[Item], generation: int) -> None:
         """A sample without an answer must not be asked for again and again."""
         if generation == self._generation:
             for item in items:
                 if item.prediction is None and not item.error:
-                    item.error = "The detector gave no answer for this picture."
+                    item.error = "The detector gave no answer for it."
 
     def _fail(self, error: Exception) -> None:
         self._paused = True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Detector, Prediction, State
 from ad_desktop.task import Task
+from ad_desktop.ui.wording import kind_of, number_of
 from ad_desktop.workflows.fit import FitOutcome
 from ad_desktop.workflows.model import Calibration, FittedModel
 from ad_desktop.workflows.update import update
@@ -114,12 +115,9 @@ def _rescored(detector: Detector, seen: Mapping[str, Prediction], task: Task) ->
 def change_text(change: Changed) -> str:
     """What has changed, in a sentence or two."""
     parts = []
+    things = kind_of(change.outcome.model)
     if change.added:
-        parts.append(f"{_pictures(change.added)} joined the normal ones.")
+        parts.append(f"{number_of(change.added, things)} joined the normal ones.")
     if change.removed:
-        parts.append(f"{_pictures(change.removed)} left the normal ones.")
+        parts.append(f"{number_of(change.removed, things)} left the normal ones.")
     return " ".join(parts)
-
-
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"

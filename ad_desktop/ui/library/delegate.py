@@ -78,7 +78,7 @@ class RowDelegate(QStyledItemDelegate):
         self._paint_thumbnail(painter, box, item)
         metrics: QFontMetrics = option.fontMetrics
         text = QRect(box.right() + 9, 0, rect.right() - box.right() - 9, metrics.height())
-        below = item.folder if not item.error else item.error
+        below = item.error if item.error and not item.unsuited else item.folder
         top = rect.center().y() - (metrics.height() if below else metrics.height() // 2)
         text.moveTop(top)
         painter.setPen(self._text_colour(option))
@@ -87,11 +87,11 @@ class RowDelegate(QStyledItemDelegate):
         if below:
             text.moveTop(top + metrics.height())
             selected = bool(option.state & QStyle.StateFlag.State_Selected)
-            if item.error and not selected:
+            if item.error and not item.unsuited and not selected:
                 painter.setPen(QColor(self._theme.colours.anomalous))
             else:
                 painter.setPen(self._text_colour(option, dim=True))
-            mode = Qt.TextElideMode.ElideRight if item.error else Qt.TextElideMode.ElideLeft
+            mode = Qt.TextElideMode.ElideRight if below != item.folder else Qt.TextElideMode.ElideLeft
             small = metrics.elidedText(below, mode, text.width())
             painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), small)
 
@@ -100,7 +100,7 @@ class RowDelegate(QStyledItemDelegate):
         frame = QPainterPath()
         frame.addRoundedRect(QRectF(box), 4, 4)
         painter.fillPath(frame, QColor(self._theme.colours.canvas))
-        if item.error:
+        if item.error and not item.unsuited:
             self._paint_icon(painter, box.adjusted(9, 9, -9, -9), "alert-circle-outline", "anomalous")
             return
         pixmap = self._thumbnails.get(item.key, item.sample)

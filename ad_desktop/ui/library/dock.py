@@ -19,7 +19,7 @@ from ad_desktop.ui.library.view import LibraryView
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 
-_EMPTY = "Drop folders or pictures here"
+_EMPTY = "Drop folders, pictures or scans here"
 _NO_MATCH = "Nothing matches the filter"
 
 _FILTERS: tuple[tuple[str, Label | None, Verdict | None], ...] = (
@@ -92,7 +92,7 @@ class LibraryDock(QDockWidget):
         row.addWidget(self.search, 3)
         self.show_only = QComboBox()
         self.show_only.setAccessibleName("Show")
-        self.show_only.setToolTip("Which pictures are shown")
+        self.show_only.setToolTip("What is shown")
         self.show_only.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.show_only.setMinimumContentsLength(5)
         self.show_only.addItems([text for text, _, _ in _FILTERS])

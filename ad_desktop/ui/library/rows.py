@@ -38,9 +38,9 @@ TITLES = {
     Column.VERDICT: "Verdict",
 }
 HELP = {
-    Column.SCORE: "Anomaly score; higher is more abnormal. Normal pictures show the score of a model fitted without "
+    Column.SCORE: "Anomaly score; higher is more abnormal. Normal ones show the score of a model fitted without "
     "their group.",
-    Column.PERCENTILE: "How many percent of the normal pictures score lower",
+    Column.PERCENTILE: "How many percent of the normal ones score lower",
     Column.VERDICT: "Anomalous where the score is above the threshold, borderline where it lies in the band below it",
 }
 LABEL_TEXT = {Label.NORMAL: "Normal", Label.TO_CHECK: "To check", Label.ANOMALOUS: "Anomalous"}

@@ -70,7 +70,8 @@ class ModelDock(QDockWidget):
         self._follow()
 
     def _follow_items(self) -> None:
-        self.settings.offer_scans(any(isinstance(i.sample, VolumeSample) for i in self._session.items.values()))
+        scans = [isinstance(item.sample, VolumeSample) for item in self._session.items.values()]
+        self.settings.offer_scans(any(scans), all(scans))
 
     def _follow(self) -> None:
         fitted = self._session.model is not None

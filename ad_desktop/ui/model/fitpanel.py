@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from ad_desktop.data.samples import Label
+from ad_desktop.data.samples import Label, Sample
 from ad_desktop.jobs import Job
 from ad_desktop.task import Progress
 from ad_desktop.ui.flows.fitting import UPDATING, FitFlow
@@ -18,6 +18,7 @@ from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.wording import kind
 
 _FEWEST = 2
 _PATIENCE_MS = 400
@@ -40,7 +41,7 @@ class FitPanel(QWidget):
         self.error = Notice(icons, theme, "alert-circle-outline", "anomalous")
         self.stale = Notice(icons, theme, "update", "accent")
         self.update_button = QPushButton("Update the model")
-        self.update_button.setToolTip("Takes the changes in without reading the other pictures again")
+        self.update_button.setToolTip("Takes the changes in without reading the others again")
         self.update_button.clicked.connect(flow.update)
         self.stale.column.addWidget(self.update_button)
         self.button = QPushButton("Fit")
@@ -103,10 +104,14 @@ class FitPanel(QWidget):
         if normal >= _FEWEST or (not normal and not self._needs_normal()):
             return ""
         if not self._session.items:
-            return "Add good pictures first: at least two, better twenty or more."
+            return "Add good pictures or scans first: at least two, better twenty or more."
         if normal == 1:
-            return "One picture is labelled normal: at least two are needed."
-        return "Label the good pictures as normal first (key N): at least two are needed."
+            return f"One {kind(self._normal(), 1)} is labelled normal: at least two are needed."
+        every = [item.sample for item in self._session.items.values()]
+        return f"Label the good {kind(every)} as normal first (key N): at least two are needed."
+
+    def _normal(self) -> list[Sample]:
+        return [item.sample for item in self._session.labelled(Label.NORMAL)]
 
     def follow(self) -> None:
         """Show anew what can be done."""
@@ -118,7 +123,7 @@ class FitPanel(QWidget):
         self.button.setEnabled(possible)
         fit = "Fit" if self._session.model is None else "Fit again"
         without = f"{fit} without normal pictures" if possible and not normal else fit
-        self.button.setText(f"{fit} on {normal:,} normal pictures" if normal >= _FEWEST else without)
+        self.button.setText(f"{fit} on {normal:,} normal {kind(self._normal())}" if normal >= _FEWEST else without)
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
         add, remove = self._flow.changes()

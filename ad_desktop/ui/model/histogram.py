@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 from ad_desktop.ui.theme import Theme
 
 _BINS = 40
+_TICK_DENSITY = 0.6
 _SPAN = 4.5
 """How many times the spread of the normal scores is shown."""
 
@@ -46,7 +47,7 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         self.addItem(self.line)
         self._threshold = self._accept = math.nan
         self.setAccessibleName("Histogram of scores")
-        self.setToolTip("Held-out scores of the normal pictures, and scores of the checked ones. Drag the lines.")
+        self.setToolTip("Held-out scores of the normal ones, and scores of the checked ones. Drag the lines.")
         self.setFrameShape(self.Shape.NoFrame)
         self.hideButtons()
         self.setFixedHeight(150)
@@ -112,7 +113,9 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         axis = self.getPlotItem().getAxis("bottom")
         axis.setPen(QColor(colours.line))
         axis.setTextPen(QColor(colours.dim))
-        axis.setStyle(tickLength=4)
+        # At most one number for every so many pixels, or they run into each other.
+        axis.setStyle(tickLength=4, maxTickLevel=0)
+        axis.setTickDensity(_TICK_DENSITY)
         for bar, colour in zip(self._bars, (colours.normal, colours.to_check, colours.anomalous), strict=True):
             bar.setOpts(brush=QColor(colour), pen=pyqtgraph.mkPen(None))
         self.line.setPen(pyqtgraph.mkPen(colours.text, width=2))

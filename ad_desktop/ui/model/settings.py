@@ -55,9 +55,10 @@ class FitSettings(QWidget):
         self.groups.setAccessibleName("Groups")
         self.groups.addItems([title for title, _, _ in _GROUPS])
         self.groups.setToolTip(
-            "Which normal pictures belong together. A group is held out as a whole, so that pictures of the same part "
-            "do not vouch for each other."
+            "What belongs together among the normal ones. A group is held out as a whole, so that pictures of the same "
+            "part (or scans of the same patient) do not vouch for each other."
         )
+        self._things = ("picture", "pictures")
         self.groups_text = QLineEdit()
         self.groups_help = DimLabel(theme)
         self.tiles = TilesForm(theme)
@@ -99,9 +100,11 @@ class FitSettings(QWidget):
             slices=make_params(SliceSettings, self.slices.values()),
         )
 
-    def offer_scans(self, there: bool) -> None:
-        """Show how scans are cut into slices where there are any."""
+    def offer_scans(self, there: bool, alone: bool = False) -> None:
+        """Show how scans are cut into slices where there are any; ``alone``: there are no pictures."""
         self.scans.setVisible(there)
+        self._things = ("scan", "scans") if there and alone else ("picture", "pictures")
+        self._explain_groups()
 
     def set_devices(self, devices: list[DeviceInfo]) -> None:
         """Offer these devices beside the automatic choice."""
@@ -152,9 +155,14 @@ class FitSettings(QWidget):
         self._form_place.addWidget(self.form)
         self.changed.emit()
 
+    def _explain_groups(self) -> None:
+        one, many = self._things
+        text = _GROUPS[self.groups.currentIndex()][2]
+        self.groups_help.setText(text.replace("pictures", many).replace("picture", one))
+
     def _choose_groups(self) -> None:
-        _, spec, help_text = _GROUPS[self.groups.currentIndex()]
-        self.groups_help.setText(help_text)
+        _, spec, _ = _GROUPS[self.groups.currentIndex()]
+        self._explain_groups()
         self.groups_text.setVisible(spec in ("regex:", "csv"))
         self.groups_text.setPlaceholderText("part_(\\d+)" if spec == "regex:" else "groups.csv")
         self.groups_text.clear()

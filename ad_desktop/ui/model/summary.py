@@ -11,6 +11,7 @@ from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.wording import kind_of
 
 if TYPE_CHECKING:
     from ad_desktop.workflows.model import FittedModel
@@ -69,7 +70,7 @@ def model_facts(model: FittedModel) -> list[tuple[str, str]]:
     detector, calibration = model.detector, model.calibration
     facts = [("Detector", detector.title)]
     n, groups = len(calibration.scores), len(set(calibration.groups))
-    facts.append(("Normal pictures", f"{n:,}" if n else "none: zero-shot, uncalibrated"))
+    facts.append((f"Normal {kind_of(model)}", f"{n:,}" if n else "none: zero-shot, uncalibrated"))
     if groups != n:
         facts.append(("Groups", f"{groups:,} ({calibration.rule})" if calibration.rule else f"{groups:,}"))
     if model.tiling.size:

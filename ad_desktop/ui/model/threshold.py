@@ -28,6 +28,7 @@ from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.flow import FlowLayout, group
+from ad_desktop.ui.wording import kind_of
 
 if TYPE_CHECKING:
     from ad_desktop.scoring.thresholds import Threshold
@@ -45,12 +46,12 @@ class ThresholdPanel(QWidget):
         self._theme = theme
         self.rate = _rate_box(100 * session.fpr)
         self.rate.setAccessibleName("Accepted false alarms")
-        self.rate.setToolTip("The share of good pictures that may be called anomalous. It sets the threshold.")
+        self.rate.setToolTip("The share of what is good that may be called anomalous. It sets the threshold.")
         self.banded = QCheckBox("Borderline from")
         self.banded.setToolTip("Scores between the thresholds of the two rates are neither good nor anomalous")
         self.band_rate = _rate_box(_BAND_FACTOR * 100 * session.fpr)
         self.band_rate.setAccessibleName("Borderline from")
-        self.band_rate.setToolTip("The share of good pictures that may be borderline or anomalous: larger than above")
+        self.band_rate.setToolTip("The share of what is good that may be borderline or anomalous: larger than above")
         self.value = QLabel("–")
         self.value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.band_value = QLabel()
@@ -133,14 +134,14 @@ class ThresholdPanel(QWidget):
         if threshold is None:
             self.found.hide()
             self.band_row.hide()
-            self.promise.setText("Of the good pictures, at most this share may be called anomalous.")
+            self.promise.setText("At most this share of what is good may be called anomalous.")
             self.warning.say("")
             for box in (self.rate, self.banded):
                 box.setEnabled(True)
             return
         self._show_thresholds(threshold)
-        self.promise.setText(_promise(threshold))
-        self.warning.say(_warning(threshold))
+        self.promise.setText(_promise(threshold, kind_of(self._session.model)))
+        self.warning.say(_warning(threshold, kind_of(self._session.model)))
         self._count()
 
     def _show_thresholds(self, threshold: Threshold) -> None:
@@ -218,29 +219,29 @@ def _found_text(known: Sequence[Verdict]) -> str:
     return text + (f", {band:,} more borderline." if band else ".")
 
 
-def _promise(threshold: Threshold) -> str:
+def _promise(threshold: Threshold, things: str) -> str:
     if threshold.rule == "chi2":
-        return "From the χ² distribution, as in the Gaussian-AD paper; the rate is not checked on held-out pictures."
+        return f"From the χ² distribution, as in the Gaussian-AD paper; the rate is not checked on held-out {things}."
     if not (math.isfinite(threshold.low) and math.isfinite(threshold.high)):
         return ""
-    where = f"{threshold.n:,} normal pictures"
+    where = f"{threshold.n:,} normal {things}"
     if threshold.groups != threshold.n:
         where += f" in {threshold.groups:,} groups"
-    return f"New good pictures above it: likely {_percent(threshold.low)} to {_percent(threshold.high)}, from {where}."
+    return f"New good {things} above it: likely {_percent(threshold.low)} to {_percent(threshold.high)}, from {where}."
 
 
-def _warning(threshold: Threshold) -> str:
+def _warning(threshold: Threshold, things: str) -> str:
     if threshold.rule == "uncalibrated":
         return (
-            "Uncalibrated: without normal pictures the accepted false alarms do not move the threshold, and nobody "
-            "knows how often it is wrong. Label good pictures as normal and fit again."
+            f"Uncalibrated: without normal {things} the accepted false alarms do not move the threshold, and nobody "
+            f"knows how often it is wrong. Label good {things} as normal and fit again."
         )
     if threshold.rule != "extrapolated":
         return ""
-    kind = "groups" if threshold.groups != threshold.n else "pictures"
+    kind = "groups" if threshold.groups != threshold.n else things
     return (
         f"Extrapolated: {threshold.groups:,} normal {kind} vouch "
-        f"for rates down to {_percent(threshold.smallest)}. Add normal pictures for a firmer threshold."
+        f"for rates down to {_percent(threshold.smallest)}. Add normal {things} for a firmer threshold."
     )
 
 

@@ -10,9 +10,12 @@ from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.theme import Theme
 
 _STEPS = (
-    ("Drop a folder of good pictures", "They teach what is normal. Twenty are a start, a few hundred are plenty."),
+    (
+        "Drop a folder of good pictures or healthy scans",
+        "They teach what is normal. Twenty are a start, a few hundred are plenty.",
+    ),
     ("Press Fit", "No defects and no drawing are needed."),
-    ("Drop what is to be checked", "Every picture gets a score, a verdict, and a map of where it differs."),
+    ("Drop what is to be checked", "Everything gets a score, a verdict, and a map of where it differs."),
 )
 
 

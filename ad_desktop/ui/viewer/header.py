@@ -15,6 +15,7 @@ from ad_desktop.ui.library.rows import VERDICT_TEXT, format_score
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.wording import sentence
 
 
 class VerdictPill(QWidget):
@@ -115,7 +116,7 @@ class ViewerHeader(QFrame):
 
     def _describe(self, item: Item) -> str:
         if item.error:
-            return item.error
+            return f"Not scored: {item.error}" if item.unsuited else sentence(item.error)
         threshold, percentile = self._session.threshold, self._session.percentile(item)
         if item.score is None or threshold is None:
             if item.waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap, QRegion
 
 from ad_desktop.ui.volumes.geometry import scale_bar
@@ -18,19 +18,20 @@ _LETTER_ROOM = 24
 _MARGIN = 8
 _BAR_SHARE = 0.3
 _KEPT = 200
-_SEAM = 1
+_SEAM = 2
 
 
 @dataclass(frozen=True)
 class Ink:
-    """Colour of texts, and of the seam that sets them off."""
+    """Colour of texts, of the seam that sets them off, and of the plate that they stand on."""
 
     text: QColor
     seam: QColor
+    plate: QColor
 
 
-ON_BLACK = Ink(QColor("#e7eaee"), QColor(0, 0, 0, 170))
-ON_WHITE = Ink(QColor("#14171b"), QColor(255, 255, 255, 190))
+ON_BLACK = Ink(QColor("#e7eaee"), QColor(0, 0, 0, 170), QColor(0, 0, 0, 70))
+ON_WHITE = Ink(QColor("#14171b"), QColor(255, 255, 255, 190), QColor(255, 255, 255, 90))
 
 
 class Annotator:
@@ -114,7 +115,11 @@ def _stamped(text: str, font: QFont, ink: Ink, ratio: float, painter: QPainter) 
     stamp.setDevicePixelRatio(ratio)
     stamp.fill(Qt.GlobalColor.transparent)
     own = QPainter(stamp)
+    own.setRenderHint(QPainter.RenderHint.Antialiasing)
     own.setFont(font)
+    own.setPen(Qt.PenStyle.NoPen)
+    own.setBrush(ink.plate)
+    own.drawRoundedRect(QRectF(stamp.rect()) if ratio == 1 else QRectF(QPointF(), stamp.deviceIndependentSize()), 3, 3)
     inner = QRect(QPoint(_SEAM, _SEAM), room.size())
     own.setPen(ink.seam)
     for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)):

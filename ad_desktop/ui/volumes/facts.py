@@ -13,6 +13,7 @@ from ad_desktop.data.volumes.planes import is_oblique, obliquity
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
+from ad_desktop.ui.wording import sentence
 
 _PAUSE_MS = 40
 _MODALITIES = {"CT": "CT", "PT": "PET", "MR": "MR"}
@@ -98,11 +99,6 @@ class Facts(QScrollArea):
         ]
         colours = [layer for layer in scene.layers if isinstance(layer, ColourLayer)]
         return rows + [(layer.title, value_of(layer, volume, index)) for layer in colours]
-
-
-def sentence(text: str) -> str:
-    """With a capital first letter."""
-    return text[:1].upper() + text[1:]
 
 
 def notes_of(volume: Volume) -> list[str]:

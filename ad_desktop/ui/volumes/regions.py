@@ -42,7 +42,6 @@ class VolumeRegionsPanel(QFrame):
         self.table.setUniformRowHeights(True)
         self.table.setFrameShape(QTreeWidget.Shape.NoFrame)
         self.table.setAccessibleName("Regions above the threshold")
-        self.table.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.itemClicked.connect(lambda item, _: self._jump(item))
         self.table.itemActivated.connect(lambda item, _: self._jump(item))
         column = QVBoxLayout(self)
@@ -78,6 +77,11 @@ class VolumeRegionsPanel(QFrame):
     def _name(self, unit: str) -> None:
         """Title the columns, for a scan in ``unit``."""
         self.table.setHeaderLabels([*_TITLES, f"{unit or 'Value'} mean", f"{unit or 'Value'} max"])
+        header = self.table.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        # A position cut short is of no use.
+        header.setSectionResizeMode(_TITLES.index("Peak at"), QHeaderView.ResizeMode.ResizeToContents)
         for column in range(1, self.table.columnCount()):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self.table.headerItem().setTextAlignment(column, right)

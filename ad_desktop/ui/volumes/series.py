@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from ad_desktop.data.volumes.opening import SeriesInfo
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.session import Session
-from ad_desktop.ui.volumes.facts import sentence
+from ad_desktop.ui.wording import sentence
 
 _TITLES = ("Description", "Modality", "Patient", "Study", "Slices", "Spacing (mm)", "Date", "Warnings")
 

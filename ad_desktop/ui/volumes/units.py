@@ -66,7 +66,9 @@ class FolderUnits(QObject):
         for item in self._session.items.values():
             if item.key not in self._seen and isinstance(item.sample, VolumeSample):
                 self._seen.add(item.key)
-                item.sample = replace(item.sample, unit=self._told(_parent(item.sample)))
+                told = self._told(_parent(item.sample))
+                if told:
+                    item.sample = replace(item.sample, unit=told)
 
     def _told(self, folder: Path) -> str:
         return str(self._settings.value(_key(folder), ""))

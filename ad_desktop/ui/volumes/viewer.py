@@ -17,7 +17,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.header import ViewerHeader
 from ad_desktop.ui.volumes.controls import VolumeControls
-from ad_desktop.ui.volumes.facts import describe_position, describe_value, sentence, value_of
+from ad_desktop.ui.volumes.facts import describe_position, describe_value, value_of
 from ad_desktop.ui.volumes.fetching import SliceFetcher
 from ad_desktop.ui.volumes.fusion import Fusion
 from ad_desktop.ui.volumes.layering import Layering
@@ -31,6 +31,7 @@ from ad_desktop.ui.volumes.source import OpenScan, ScanReader, ScanSource
 from ad_desktop.ui.volumes.unit_question import UnitQuestion
 from ad_desktop.ui.volumes.units import FolderUnits
 from ad_desktop.ui.volumes.windowing import Windowing
+from ad_desktop.ui.wording import sentence
 
 
 class VolumeViewer(QWidget):

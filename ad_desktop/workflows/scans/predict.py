@@ -10,7 +10,7 @@ from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prediction, Prepared
 from ad_desktop.detectors.volume_prediction import VolumePrediction
-from ad_desktop.errors import InputError, UserError
+from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.scoring.volume_scores import volume_score
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
@@ -33,7 +33,7 @@ def predict_scans(
     model.detector.load(task)
     for done, (sample, slicer) in enumerate(slicers(samples, view, opener, task)):
         if isinstance(slicer, InputError):
-            yield Result(sample, error=slicer.reason), None
+            yield Result(sample, error=slicer.reason, unsuited=isinstance(slicer, UnsuitedError)), None
             continue
         try:
             prediction = predict_volume(model.detector, slicer, f"Checking scans ({done + 1} of {len(samples)})", task)

@@ -18,7 +18,7 @@ from ad_desktop.data.volumes.masks import body_mask
 from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.volume_prediction import SquareFrame
-from ad_desktop.errors import InputError
+from ad_desktop.errors import InputError, UnsuitedError
 from ad_desktop.task import Task
 from ad_desktop.workflows.scans.heights import Heights
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
@@ -81,7 +81,7 @@ class Slicer:
     def __init__(self, volume: Volume, sample: VolumeSample, view: ScanView) -> None:
         settled, axis = view.settled, view.settings.axis
         if settled.unit and volume.unit and volume.unit != settled.unit:
-            raise InputError(
+            raise UnsuitedError(
                 sample.path, f"it is in {volume.unit}, and the model was fitted on scans in {settled.unit}: their "
                 "values cannot be compared",
             )  # fmt: skip

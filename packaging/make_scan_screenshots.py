@@ -1,0 +1,175 @@
+"""Take the pictures of scans for the README from the program itself.
+
+Run ``python packaging/make_scan_screenshots.py DATA`` after the viewer of scans has changed. DATA is a folder with
+
+- ``dicom/pet_fdg_STS_001_wholebody`` and ``dicom/petct_crop_STS_001``: patient STS_001 of Soft-tissue-Sarcoma (TCIA),
+- ``ixi_t1_2mm``: healthy brains (IXI), of which nothing is shown,
+- ``ms_lesions_mni``: two brains with multiple sclerosis (Lesjak et al.).
+
+None of it is part of the program; the pictures name their sources in the README. Needs Xvfb (Debian: ``xvfb``).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from make_screenshots import Photographer, on_own_display
+
+if TYPE_CHECKING:
+    from ad_desktop.data.samples import VolumeSample
+    from ad_desktop.ui.items import Item
+    from ad_desktop.workflows.scans.settings import SliceSettings
+
+SLAB = 8
+"""Slices of each piece of the healthy leg."""
+BRAINS, STEP = 12, 3
+
+
+def main() -> None:
+    """Take both pictures, or those whose names follow the folder."""
+    on_own_display(__file__, lambda words: ScanPhotographer(Path(words[0]), words[1:]).run())
+
+
+class ScanPhotographer(Photographer):
+    """Fits on what is healthy, opens what is not, and takes its picture."""
+
+    def __init__(self, data: Path, only: list[str]) -> None:
+        super().__init__([f"screenshots/{name}" for name in only])
+        self._data = data
+        self._names = only or ["petct", "brain"]
+
+    def run(self) -> None:
+        """Take all pictures."""
+        self.theme.set_appearance(self.appearances.DARK)
+        self.window.setGeometry(0, 0, 1440, 900)
+        self.window.show()
+        with tempfile.TemporaryDirectory() as folder:
+            if "petct" in self._names:
+                self._take_petct(Path(folder))
+            if "brain" in self._names:
+                self._take_brain(Path(folder))
+        self.runner.shutdown()
+
+    def _take_petct(self, folder: Path) -> None:
+        """A sarcoma of the left thigh, found by what the right thigh looks like."""
+        from ad_desktop.workflows.scans.settings import SliceSettings
+
+        crop = self._data / "dicom" / "petct_crop_STS_001"
+        self._fit(self._healthy_leg(folder, crop), SliceSettings(window="0,10"), folder / "right thigh.adm")
+        pet, ct = (
+            self._add(crop / name / "dicom" / "image", "STS_001", crop / name / "dicom" / "mask" / "RS.dcm")
+            for name in ("PET", "CT")
+        )
+        self.until(lambda: pet.prediction is not None and not self.runner.active, 600)
+        self._show(ct)
+        controls = self.window.scan_viewer.controls
+        controls.opacity.setValue(0)  # the line around what was found is enough over two scans
+        box = controls.fusion
+        box.setCurrentIndex(box.findData(pet.key))
+        box.activated.emit(box.currentIndex())
+        self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
+        self._go_to_region(1)
+        self.shoot("screenshots/petct")
+
+    def _take_brain(self, folder: Path) -> None:
+        """Lesions of multiple sclerosis, found by what healthy brains look like."""
+        from ad_desktop.workflows.scans.settings import SliceSettings
+
+        self.window.session.remove(list(self.window.session.items.values()))
+        cases = [self._data / "ms_lesions_mni" / case for case in ("patient26", "patient07")]
+        shown = [self._add(case / "T1.nii.gz", case.name, case / "lesion_mask.nii.gz") for case in cases]
+        for item in reversed(shown):
+            self._show(item)
+        self._fit(self._healthy_brains(folder), SliceSettings(step=STEP), folder / "healthy brains.adm")
+        self.until(lambda: not self.runner.active and all(item.score is not None for item in shown), 1200)
+        self.window.scan_viewer.controls.opacity.setValue(60)
+        self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
+        self._go_to_region(0)
+        self.shoot("screenshots/brain")
+
+    def _healthy_leg(self, folder: Path, crop: Path) -> list[VolumeSample]:
+        """The other thigh of the same patient in the mirror, in pieces."""
+        import numpy as np
+
+        from ad_desktop.data.samples import VolumeSample
+        from ad_desktop.data.volumes.opening import find_volumes, load_volume
+        from ad_desktop.data.volumes.volume import Volume
+        from ad_desktop.export.nifti import write_nifti
+
+        whole, part = (
+            load_volume(find_volumes([path]).series[0].sample)
+            for path in (
+                self._data / "dicom" / "pet_fdg_STS_001_wholebody" / "image",
+                crop / "PET" / "dicom" / "image",
+            )
+        )
+        x, y, z = np.rint(whole.index(part.position((0, 0, 0)))).astype(int)
+        height, rows, columns = part.shape
+        other = whole.array[z : z + height, y : y + rows, ::-1][:, :, x : x + columns]
+        samples = []
+        for first in range(0, height - SLAB // 2, SLAB):
+            affine = part.affine.copy()
+            affine[:3, 3] = part.position((0, 0, first))
+            piece = Volume(np.array(other[first : first + SLAB], np.float32), affine, whole.unit, whole.modality)
+            path = folder / f"thigh {first}.nii.gz"
+            write_nifti(piece.array, piece, path, "healthy side")
+            samples.append(VolumeSample(path, unit=whole.unit))
+        return samples
+
+    def _healthy_brains(self, folder: Path) -> list[VolumeSample]:
+        """Healthy heads without all but the brain, as the ones with lesions were published."""
+        import numpy as np
+
+        from ad_desktop.data.samples import VolumeSample
+        from ad_desktop.data.volumes.opening import load_volume
+        from ad_desktop.export.nifti import write_nifti
+
+        samples = []
+        source = self._data / "ixi_t1_2mm"
+        for path in sorted((source / "train" / "t1").iterdir())[:BRAINS]:
+            head = load_volume(VolumeSample(path))
+            (labels,) = (source / "train" / "labels").glob(f"{path.name.split('.')[0]}*")
+            brain = load_volume(VolumeSample(labels)).array > 0
+            target = folder / path.name
+            write_nifti(np.where(brain, head.array, 0).astype(np.float32), head, target, "brain")
+            samples.append(VolumeSample(target, unit="none"))
+        return samples
+
+    def _fit(self, samples: list[VolumeSample], slices: SliceSettings, path: Path) -> None:
+        """Fit, and open the model from its file, as only what was checked is to be seen."""
+        from ad_desktop.task import Task
+        from ad_desktop.workflows.fit import FitOptions, fit
+        from ad_desktop.workflows.store import save_model
+
+        save_model(fit(samples, FitOptions(slices=slices), Task()).model, path)
+        self.window.fitting.open(path)
+        self.until(lambda: self.window.fitting.job is None, 120)
+
+    def _add(self, path: Path, folder: str, mask: Path | None = None) -> Item:
+        from ad_desktop.data.samples import Label
+        from ad_desktop.data.volumes.opening import find_volumes
+        from ad_desktop.ui.items import Item
+
+        sample = find_volumes([path]).series[0].sample
+        return self.window.session.add([Item.of(sample, Label.TO_CHECK, folder, mask=mask)])[0]
+
+    def _show(self, item: Item) -> None:
+        viewer = self.window.scan_viewer
+        self.window.session.set_current(item)
+        self.until(lambda: viewer.scene.volume is not None and not self.runner.active, 120)
+        if viewer.unit_question.isVisible():
+            viewer.unit_question.use.click()
+
+    def _go_to_region(self, row: int) -> None:
+        """Look at a region, with the crosshair on its peak."""
+        table = self.window.scan_viewer.regions.table
+        line = table.topLevelItem(row)
+        table.setCurrentItem(line)
+        table.itemClicked.emit(line, 0)
+        self.wait(1.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,8 @@ Run ``python packaging/make_scan_screenshots.py DATA`` after the viewer of scans
 
 - ``dicom/pet_fdg_STS_001_wholebody`` and ``dicom/petct_crop_STS_001``: patient STS_001 of Soft-tissue-Sarcoma (TCIA),
 - ``ixi_t1_2mm``: healthy brains (IXI), of which nothing is shown,
-- ``ms_lesions_mni``: two brains with multiple sclerosis (Lesjak et al.).
+- ``ms_lesions_mni``: brains with multiple sclerosis (Lesjak et al.), into one of which a lesion is painted: their own
+  ones, a few millimetres large, are not told from what is healthy on T1.
 
 None of it is part of the program; the pictures name their sources in the README. Needs Xvfb (Debian: ``xvfb``).
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SLAB = 8
 """Slices of each piece of the healthy leg."""
 BRAINS, STEP = 12, 3
+PAINTED, RADIUS = (95, 120, 60), 16
+"""Voxel (z, y, x) and millimetres."""
 
 
 def main() -> None:
@@ -59,7 +62,7 @@ class ScanPhotographer(Photographer):
         crop = self._data / "dicom" / "petct_crop_STS_001"
         self._fit(self._healthy_leg(folder, crop), SliceSettings(window="0,10"), folder / "right thigh.adm")
         pet, ct = (
-            self._add(crop / name / "dicom" / "image", "STS_001", crop / name / "dicom" / "mask" / "RS.dcm")
+            self._add(crop / name / "dicom" / "image", f"STS_001 · {name}", crop / name / "dicom" / "mask" / "RS.dcm")
             for name in ("PET", "CT")
         )
         self.until(lambda: pet.prediction is not None and not self.runner.active, 600)
@@ -69,17 +72,20 @@ class ScanPhotographer(Photographer):
         box = controls.fusion
         box.setCurrentIndex(box.findData(pet.key))
         box.activated.emit(box.currentIndex())
+        self.until(lambda: self.window.scan_viewer.fusion.scan is not None, 120)
+        controls.fused.high.setValue(6)
         self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
         self._go_to_region(1)
         self.shoot("screenshots/petct")
 
     def _take_brain(self, folder: Path) -> None:
-        """Lesions of multiple sclerosis, found by what healthy brains look like."""
+        """A lesion painted into a brain, found by what healthy brains look like."""
         from ad_desktop.workflows.scans.settings import SliceSettings
 
         self.window.session.remove(list(self.window.session.items.values()))
-        cases = [self._data / "ms_lesions_mni" / case for case in ("patient26", "patient07")]
-        shown = [self._add(case / "T1.nii.gz", case.name, case / "lesion_mask.nii.gz") for case in cases]
+        brains = folder / "brains"
+        brains.mkdir()
+        shown = [self._add(path, text, mask) for path, text, mask in self._painted(brains)]
         for item in reversed(shown):
             self._show(item)
         self._fit(self._healthy_brains(folder), SliceSettings(step=STEP), folder / "healthy brains.adm")
@@ -88,6 +94,29 @@ class ScanPhotographer(Photographer):
         self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
         self._go_to_region(0)
         self.shoot("screenshots/brain")
+
+    def _painted(self, folder: Path) -> list[tuple[Path, str, Path | None]]:
+        """A brain with a painted ball, bright outside and dark inside, its mask, and the brain as it is."""
+        import numpy as np
+
+        from ad_desktop.data.samples import VolumeSample
+        from ad_desktop.data.volumes.opening import load_volume
+        from ad_desktop.export.nifti import write_nifti
+
+        source = self._data / "ms_lesions_mni" / "patient07" / "T1.nii.gz"
+        brain = load_volume(VolumeSample(source))
+        values = brain.array.astype(np.float32)
+        white = np.percentile(values[values > 0], 98)
+        distance = np.linalg.norm(np.indices(values.shape) - np.reshape(PAINTED, (3, 1, 1, 1)), axis=0)
+        share = np.clip((RADIUS + 1.5 - distance) / 3, 0, 1)
+        lesion = np.where(distance > RADIUS - 5, 1.3, 0.2) * white
+        painted = np.where(values > 0, values * (1 - share) + share * lesion, 0).astype(np.float32)
+        target, mask = folder / "painted lesion.nii.gz", folder / "mask.nii.gz"
+        write_nifti(painted, brain, target, "painted")
+        write_nifti(((share > 0.5) & (values > 0)).astype(np.uint8), brain, mask, "mask")
+        plain = folder / "as it is.nii.gz"
+        write_nifti(values, brain, plain, "plain")
+        return [(target, "patient07", mask), (plain, "patient07", None)]
 
     def _healthy_leg(self, folder: Path, crop: Path) -> list[VolumeSample]:
         """The other thigh of the same patient in the mirror, in pieces."""
@@ -163,7 +192,8 @@ class ScanPhotographer(Photographer):
             viewer.unit_question.use.click()
 
     def _go_to_region(self, row: int) -> None:
-        """Look at a region, with the crosshair on its peak."""
+        """Look at a region, with the crosshair on its peak, once all that lies over the scan is there."""
+        self.until(lambda: not self.runner.active, 120)
         table = self.window.scan_viewer.regions.table
         line = table.topLevelItem(row)
         table.setCurrentItem(line)

@@ -53,7 +53,7 @@ def _attempt(load: Callable[[Item], Result], item: Item) -> Result | InputError:
         return load(item)
     except InputError as error:
         # A fresh one: the traceback would keep the bytes of the file alive.
-        return InputError(error.path, error.reason)
+        return type(error)(error.path, error.reason)
 
 
 def _next(pending: deque[tuple[Item, Future[Result | InputError]]]) -> tuple[Item, Result | InputError]:

@@ -46,7 +46,7 @@ from ad_desktop.ui.volumes.source import ScanReader
 from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
-from ad_desktop.ui.wording import kind, these
+from ad_desktop.ui.wording import kind, kind_of, these
 from ad_desktop.workflows.export import export_kinds
 from ad_desktop.workflows.info import list_devices
 from ad_desktop.workflows.model import FittedModel
@@ -318,7 +318,7 @@ class MainWindow(QMainWindow):
             self.status.showMessage(f"{these(samples)} {already} already.", _MESSAGE_MS)
 
     def _say_changed(self, change: Changed) -> None:
-        text = change_text(change)
+        text = change_text(change, kind_of(self.session.model))
         if self.session.threshold is not None:
             text += f" The threshold is {format_score(self.session.threshold.value)} now."
         self.status.showMessage(text, _MESSAGE_MS)

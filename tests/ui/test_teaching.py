@@ -252,5 +252,5 @@ def test_saving_waits_for_the_change(qtbot, window, pictures, tmp_path):
 def test_the_change_says_what_became_of_it():
     from types import SimpleNamespace
 
-    both = updating.change_text(SimpleNamespace(added=1200, removed=1))
+    both = updating.change_text(SimpleNamespace(added=1200, removed=1), "pictures")
     assert both == "1,200 pictures joined the normal ones. 1 picture left the normal ones."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Detector, Prediction, State
 from ad_desktop.task import Task
-from ad_desktop.ui.wording import kind_of, number_of
+from ad_desktop.ui.wording import number_of
 from ad_desktop.workflows.fit import FitOutcome
 from ad_desktop.workflows.model import Calibration, FittedModel
 from ad_desktop.workflows.update import update
@@ -112,10 +112,9 @@ def _rescored(detector: Detector, seen: Mapping[str, Prediction], task: Task) ->
     return {} if found is None else {key: said for key, said in zip(kept, found, strict=True) if said is not None}
 
 
-def change_text(change: Changed) -> str:
-    """What has changed, in a sentence or two."""
+def change_text(change: Changed, things: str) -> str:
+    """What has changed, in a sentence or two; ``things``: pictures or scans."""
     parts = []
-    things = kind_of(change.outcome.model)
     if change.added:
         parts.append(f"{number_of(change.added, things)} joined the normal ones.")
     if change.removed:

@@ -30,8 +30,8 @@ class Ink:
     plate: QColor
 
 
-ON_BLACK = Ink(QColor("#e7eaee"), QColor(0, 0, 0, 170), QColor(0, 0, 0, 70))
-ON_WHITE = Ink(QColor("#14171b"), QColor(255, 255, 255, 190), QColor(255, 255, 255, 90))
+ON_BLACK = Ink(QColor("#e7eaee"), QColor(0, 0, 0, 170), QColor(0, 0, 0, 120))
+ON_WHITE = Ink(QColor("#14171b"), QColor(255, 255, 255, 190), QColor(255, 255, 255, 130))
 
 
 class Annotator:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ad_desktop.data.volumes.region import VolumeRegion
+from ad_desktop.data.volumes.volume import SUV
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.scoring.volume_regions import find_volume_regions
 from ad_desktop.ui.library.rows import format_score
@@ -76,12 +77,14 @@ class VolumeRegionsPanel(QFrame):
 
     def _name(self, unit: str) -> None:
         """Title the columns, for a scan in ``unit``."""
-        self.table.setHeaderLabels([*_TITLES, f"{unit or 'Value'} mean", f"{unit or 'Value'} max"])
+        short = "SUV" if unit == SUV else unit or "Value"
+        self.table.setHeaderLabels([*_TITLES, f"{short} mean", f"{short} max"])
         header = self.table.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         # A position cut short is of no use.
-        header.setSectionResizeMode(_TITLES.index("Peak at"), QHeaderView.ResizeMode.ResizeToContents)
+        for title in ("No.", "Peak at"):
+            header.setSectionResizeMode(_TITLES.index(title), QHeaderView.ResizeMode.ResizeToContents)
         for column in range(1, self.table.columnCount()):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self.table.headerItem().setTextAlignment(column, right)

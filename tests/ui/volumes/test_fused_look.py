@@ -102,7 +102,7 @@ def test_the_map_of_the_scan_on_top_is_shown_where_the_scan_below_has_none(world
     assert region.unit == SUV
     assert region.value_max == pytest.approx(scan.array[3:6, 4:9, 7:12].max())
     assert "in pet" in viewer.regions.summary.text()
-    assert viewer.regions.table.headerItem().text(5) == "SUVbw mean"
+    assert viewer.regions.table.headerItem().text(5) == "SUV mean"
     viewer.controls.fusion.setCurrentIndex(0)
     viewer.controls.fusion.activated.emit(0)
     world.qtbot.waitUntil(lambda: not viewer.regions.isVisible())

@@ -193,8 +193,10 @@ class ScanPhotographer(Photographer):
 
     def _go_to_region(self, row: int) -> None:
         """Look at a region, with the crosshair on its peak, once all that lies over the scan is there."""
-        self.until(lambda: not self.runner.active, 120)
-        table = self.window.scan_viewer.regions.table
+        viewer, item = self.window.scan_viewer, self.window.session.current
+        known = item is not None and item.mask is not None
+        self.until(lambda: not known or any(layer.title == "Known" for layer in viewer.scene.layers), 120)
+        table = viewer.regions.table
         line = table.topLevelItem(row)
         table.setCurrentItem(line)
         table.itemClicked.emit(line, 0)

@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
         self._theme = theme
         self._sample = sample
         self._log_file = log_file
-        self.reporter = Reporter()
+        self.reporter = Reporter(self)
         self.session = session
         self.undo_stack = QUndoStack(self)
         self.problems = ProblemList(self)

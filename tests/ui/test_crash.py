@@ -25,6 +25,7 @@ from ad_desktop.ui.crash.unexpected import Unexpected
 from ad_desktop.ui.crash.watch import CrashWatch
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.session import Session
+from ad_desktop.workflows.info import DeviceInfo
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
@@ -179,6 +180,8 @@ def test_labels_are_kept_while_the_window_runs_and_offered_after_a_crash(qtbot, 
     assert "19 pictures and scans were open" in dialog.text.text()
     assert "Segmentation fault" in dialog.report.toPlainText()
     assert str(tmp_path) not in dialog.report.toPlainText()
+    again.reporter.set_devices([DeviceInfo("cuda:0", "Some card", 8 << 30, 1)])  # known only after a while
+    assert "cuda:0: Some card, 8 GiB" in dialog.report.toPlainText()
     qtbot.mouseClick(dialog.reopen, Qt.MouseButton.LeftButton)
     assert item_named(again, "s0.png").label is Label.ANOMALOUS
     assert len(again.session.items) == 19

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from traceback import walk_tb
 
-from PySide6.QtCore import qVersion
+from PySide6.QtCore import QObject, Signal, qVersion
 from PySide6.QtGui import QGuiApplication
 
 from ad_desktop import __version__
@@ -27,15 +27,19 @@ _KEPT = re.compile(
 )
 
 
-class Reporter:
-    """Writes reports; knows the machine's devices once somebody asked for them."""
+class Reporter(QObject):
+    """Writes reports; knows the machine's devices once somebody asked for them: ``changed`` comes then."""
 
-    def __init__(self) -> None:
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._devices: list[DeviceInfo] = []
 
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
         """What the machine can compute on."""
         self._devices = list(devices)
+        self.changed.emit()
 
     def text(self, what: str = "") -> str:
         """A report on ``what`` happened, to be pasted somewhere."""

@@ -12,7 +12,7 @@ from ad_desktop.ui.crash.autosave import Autosave
 from ad_desktop.ui.crash.dialogs import EndedDialog, TroubleDialog
 from ad_desktop.ui.crash.journal import Journal, LeftBehind
 from ad_desktop.ui.crash.library import Library, read
-from ad_desktop.ui.crash.report import told_dump, told_error
+from ad_desktop.ui.crash.report import told_error
 from ad_desktop.ui.main_window import MainWindow
 
 
@@ -33,8 +33,9 @@ class CrashWatch(QObject):
         if self._told is not None:
             return
         text = "Something went wrong that should not. The window goes on working; save what matters to you soon."
-        report = self._window.reporter.text(told_error(error))
-        self._told = TroubleDialog("Something unexpected", text, report, self._log_file, [], self._window)
+        self._told = TroubleDialog(
+            "Something unexpected", text, self._window.reporter, told_error(error), self._log_file, parent=self._window
+        )
         self._told.finished.connect(self._forget_told)
         self._told.show()
 
@@ -45,8 +46,8 @@ class CrashWatch(QObject):
             return None
         last, library = left[0], _library(left)
         dump = last.dump.read_text(encoding="utf-8", errors="replace") if last.dump.exists() else ""
-        report = self._window.reporter.text(f"The last session ended unexpectedly.\n{told_dump(dump)}")
-        dialog = EndedDialog(report, 0 if library is None else len(library.items), self._log_file, self._window)
+        count = 0 if library is None else len(library.items)
+        dialog = EndedDialog(self._window.reporter, dump, count, self._log_file, self._window)
         if library is not None:
             dialog.reopen_asked.connect(lambda: self._reopen(library))
         # Whoever closes it has been told; if the program ends before that, the next start tells again.

@@ -37,4 +37,4 @@ class HelpDialogs(QObject):
         text = (
             "What goes wrong is written to the log file. It may name your files: look through it before you pass it on."
         )
-        TroubleDialog("Log", text, self._reporter.text(), self._log_file, [], self._window).show()
+        TroubleDialog("Log", text, self._reporter, "", self._log_file, parent=self._window).show()

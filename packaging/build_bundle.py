@@ -8,6 +8,7 @@ import hashlib
 import os
 import platform
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,8 @@ import ad_desktop  # noqa: E402
 
 LIST = "FILES.sha256"
 INSIDE = "_internal"
-_STRIPPED = ("libtorch_cpu.so", "libtorch_cuda.so", "libtorch_python.so", "libtorch_cuda_linalg.so")
-"""Libraries of torch whose symbols for debuggers take many megabytes; others are stripped already."""
+_STRIPPED = re.compile(r"(libtorch_|libpython3|_CharLS\.|_openjpeg\.|_imaging\.|_regex\.|_fmm_core\.|_yaml\.)")
+"""Libraries whose symbols for debuggers take megabytes: torch's about a hundred. Others are stripped already."""
 _SPRING_2026 = "1767225600"
 
 
@@ -81,8 +82,9 @@ def strip_symbols(inside: Path) -> None:
     tool = shutil.which("strip")
     if tool is None or sys.platform != "linux":
         return
-    for library in inside.rglob("*.so"):
-        if library.name in _STRIPPED and not library.is_symlink():
+    for library in inside.rglob("*.so*"):
+        wanted = _STRIPPED.match(library.name) or library.parent.name == "imagecodecs"
+        if wanted and not library.is_symlink():
             subprocess.run([tool, "--strip-unneeded", str(library)], check=True)
 
 

@@ -18,8 +18,7 @@ EXCLUDED = [
     "pytest", "_pytest", "hypothesis", "mypy", "pip", "setuptools", "wheel", "IPython", "tkinter", "PyInstaller",
     "grimp", "importlinter",
     # Compiling kernels on the user's machine, which the program does not do.
-    "triton", "cuda", "torch.utils.tensorboard", "torch.utils.benchmark", "torch.testing._internal",
-    "torch.distributed.benchmarks", "caffe2", "torch.contrib",
+    "triton", "cuda", "torch.utils.tensorboard", "torch.utils.benchmark", "torch.contrib",
     # Faster downloads from a hub that the program does not use.
     "hf_xet",
     "onnx.backend", "onnxruntime.transformers", "onnxruntime.quantization", "onnxruntime.tools", "open_clip_train",
@@ -41,6 +40,7 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/bin/(?!torch_shm_manager)",
     r"^torch/lib/lib(\w*test\w*|aoti_custom_ops|backend_with_compiler)\.",
     r"^(torch|functorch|torchgen)/.*\.(h|hpp|cuh|cpp|cmake|yaml|jinja|pyi)$",
+    r"^torch/testing/_internal/(codegen|data|generated|opinfo|optests|test_module)/",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.

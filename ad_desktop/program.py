@@ -32,6 +32,9 @@ def helper_command(*arguments: str, python_options: Sequence[str] = ()) -> list[
 
 def helper_environment() -> dict[str, str]:
     """The environment of this process, in which a helper finds the same package: perhaps only this one knows it."""
+    if is_frozen():
+        # What this one's start told its own children to rely on, restore_library_path has taken back.
+        return {**os.environ, "PYINSTALLER_RESET_ENVIRONMENT": "1"}
     paths = os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"}
 

@@ -25,7 +25,7 @@ EXCLUDED = [
     "nibabel.tests", "pyqtgraph.examples", "pyqtgraph.opengl", "matplotlib", "pandas", "cv2",
     # Of Qt: what is not drawn by widgets.
     *(f"PySide6.Qt{name}" for name in (
-        "Concurrent", "Designer", "Help", "Network", "OpenGL", "OpenGLWidgets", "PrintSupport", "Qml", "Quick",
+        "Concurrent", "Designer", "Help", "Network", "PrintSupport", "Qml", "Quick",
         "QuickControls2", "QuickTest", "QuickWidgets", "Sql", "SvgWidgets", "Test", "UiTools", "Xml",
     )),
 ]  # fmt: skip

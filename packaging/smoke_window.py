@@ -76,10 +76,11 @@ def run_offscreen(program: Path, like: Any) -> str:
 
 
 def _start(program: Path, like: Any, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    # Every desktop session has a language; Qt complains of its lack.
     return subprocess.Popen(
-        [str(program), *arguments], env={**like.environment, **more}, cwd=like.cwd, user=like.user, group=like.user,
-        extra_groups=None if like.user is None else [], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [str(program), *arguments], env={"LANG": "C.UTF-8", **like.environment, **more}, cwd=like.cwd,
+        user=like.user, group=like.user, extra_groups=None if like.user is None else [],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 

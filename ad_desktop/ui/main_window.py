@@ -148,6 +148,7 @@ class MainWindow(QMainWindow):
             return
         self._settings.setValue("window/geometry", self.saveGeometry())
         self._settings.setValue("window/state", self.saveState())
+        self.setUpdatesEnabled(False)  # the last outcomes must not paint what is hidden
         self.hide()
         self._runner.shutdown(_SHUTDOWN_SECONDS)
         super().closeEvent(event)

@@ -80,14 +80,18 @@ def conformal_threshold(scores: ArrayLike, groups: Sequence[int], fpr: float) ->
     if not 0 < fpr < 1:
         raise ValueError(f"false-positive rate {fpr}: a number between 0 and 1 is needed")
     fpr = float(fpr)
-    allowed = (n + 1) * fpr + ROUNDING
-    rank = min(max(n + 1 - math.floor(allowed), 1), n)
-    value = float(ordered[rank - 1])
-    rule: Rule = "rank"
-    if allowed < 2:
-        value = _tail_quantile(ordered, fpr)
-        rule = "extrapolated"
+    value, rule = conformal_value(ordered, fpr)
     return _threshold(value, fpr, rule, n, groups)
+
+
+def conformal_value(ordered: NDArray[np.float64], fpr: float) -> tuple[float, Rule]:
+    """The value and rule of ``conformal_threshold``, for scores (n,) in ascending order."""
+    n = len(ordered)
+    allowed = (n + 1) * fpr + ROUNDING
+    if allowed < 2:
+        return _tail_quantile(ordered, fpr), "extrapolated"
+    rank = min(max(n + 1 - math.floor(allowed), 1), n)
+    return float(ordered[rank - 1]), "rank"
 
 
 def samples_needed(fpr: float) -> int:

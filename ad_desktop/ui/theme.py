@@ -70,6 +70,7 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self._appearance = Appearance.SYSTEM
+        self._colours = LIGHT
         self._own_palette = sys.platform not in ("win32", "darwin")
         if self._own_palette:
             app.setStyle("Fusion")
@@ -91,7 +92,7 @@ class Theme(QObject):
     @property
     def colours(self) -> Colours:
         """The colours in use now."""
-        return DARK if self.dark else LIGHT
+        return self._colours
 
     def set_appearance(self, appearance: Appearance) -> None:
         """Follow the system, or stay light or dark."""
@@ -105,8 +106,10 @@ class Theme(QObject):
         self._apply()
 
     def _apply(self) -> None:
+        # Kept, as every cell of a list asks for them: the system's scheme takes longer to ask for than to paint with.
+        self._colours = DARK if self.dark else LIGHT
         if self._own_palette:
-            self._app.setPalette(_palette(self.colours))
+            self._app.setPalette(_palette(self._colours))
         self.changed.emit()
 
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleO
 
 from ad_desktop.ui.icons import LABEL_ICONS, Icons
 from ad_desktop.ui.items import Item, Verdict
-from ad_desktop.ui.library.rows import ITEM_ROLE, LABEL_TEXT, VERDICT_TEXT, Column
+from ad_desktop.ui.library.rows import LABEL_TEXT, VERDICT_TEXT, Column, LibraryRows
 from ad_desktop.ui.library.thumbnails import Thumbnails
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
@@ -32,10 +32,17 @@ class RowDelegate(QStyledItemDelegate):
     """One delegate for all columns, so that a row is of one piece."""
 
     def __init__(
-        self, session: Session, thumbnails: Thumbnails, icons: Icons, theme: Theme, parent: QWidget | None = None
+        self,
+        session: Session,
+        rows: LibraryRows,
+        thumbnails: Thumbnails,
+        icons: Icons,
+        theme: Theme,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
+        self._rows = rows
         self._thumbnails = thumbnails
         self._icons = icons
         self._theme = theme
@@ -45,21 +52,21 @@ class RowDelegate(QStyledItemDelegate):
         return QSize(super().sizeHint(option, index).width(), max(ROW_HEIGHT, lines))
 
     def paint(self, painter: QPainter, option: _Option, index: _Index) -> None:
-        # Not initStyleOption: it asks the model for text, font, icon and more, none of which is used here.
+        # Neither initStyleOption nor the index: both ask the model by way of Qt, which takes as long as to paint.
         view = QStyleOptionViewItem(option)
-        item: Item = index.data(ITEM_ROLE)
+        item = self._rows.rows[index.row()]
         style = view.widget.style() if view.widget else QApplication.style()
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, view, painter, view.widget)
         painter.save()
-        column = Column(index.column())
-        if column is Column.NAME:
+        column = index.column()
+        if column == Column.NAME:
             self._paint_name(painter, view, item)
-        elif column is Column.LABEL:
+        elif column == Column.LABEL:
             self._paint_icon_text(painter, view, _LABEL_ICONS[item.label], LABEL_TEXT[item.label])
-        elif column is Column.VERDICT:
+        elif column == Column.VERDICT:
             self._paint_verdict(painter, view, item)
         else:
-            self._paint_number(painter, view, index)
+            self._paint_number(painter, view, self._rows.text(item, Column(column)))
         painter.restore()
 
     def _text_colour(self, option: _Option, dim: bool = False) -> QColor:
@@ -137,11 +144,11 @@ class RowDelegate(QStyledItemDelegate):
         ratio = painter.device().devicePixelRatio()
         painter.drawPixmap(box, self._icons.pixmap(name, colour, box.width(), ratio))
 
-    def _paint_number(self, painter: QPainter, option: _Option, index: _Index) -> None:
+    def _paint_number(self, painter: QPainter, option: _Option, text: str) -> None:
         rect: QRect = option.rect.adjusted(2, 0, -8, 0)
         painter.setPen(self._text_colour(option))
         flags = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(rect, flags, str(index.data() or ""))
+        painter.drawText(rect, flags, text)
 
     def _paint_verdict(self, painter: QPainter, option: _Option, item: Item) -> None:
         verdict = self._session.verdict(item)

@@ -50,7 +50,7 @@ class LibraryDock(QDockWidget):
         self.setObjectName("libraryDock")
         self._session = session
         self.rows = LibraryRows(session)
-        delegate = RowDelegate(session, thumbnails, icons, theme)
+        delegate = RowDelegate(session, self.rows, thumbnails, icons, theme)
         self.view = LibraryView(session, self.rows, delegate, theme)
         self.label_bar = LabelBar(session, icons, theme)
         self._counts = QLabel()
@@ -67,7 +67,7 @@ class LibraryDock(QDockWidget):
         layout.addWidget(self._counts)
         self.setWidget(body)
         self.setMinimumWidth(260)
-        thumbnails.ready.connect(self.view.viewport().update)
+        thumbnails.ready.connect(self.view.repaint_items)
         for signal in (session.items_changed, session.labels_changed, theme.changed):
             signal.connect(self._count)
         self._count()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
 
@@ -16,8 +16,11 @@ from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
 from ad_desktop.ui.session import Session
 
+if TYPE_CHECKING:
+    from ad_desktop.workflows.model import Calibration
+
 _PAUSE_MS = 250
-ITEM_ROLE = Qt.ItemDataRole.UserRole + 1
+_FEW = 24
 
 
 class Column(IntEnum):
@@ -30,6 +33,7 @@ class Column(IntEnum):
     VERDICT = 4
 
 
+_COLUMNS = len(Column)
 TITLES = {
     Column.NAME: "Name",
     Column.LABEL: "Label",
@@ -74,6 +78,9 @@ class LibraryRows(QAbstractTableModel):
         self._sort: tuple[Column | None, bool] = (None, False)
         self._rows: list[Item] = []
         self._places: dict[str, int] = {}
+        # How each row was told to look, and what the percentiles come from.
+        self._looks: list[tuple[Label, float | None, Verdict, str]] = []
+        self._calibration: Calibration | None = None
         session.items_changed.connect(self._reset)
         session.labels_changed.connect(self._refresh)
         # Results stream in many times a second; nobody can read that fast.
@@ -105,7 +112,11 @@ class LibraryRows(QAbstractTableModel):
 
     def index_of(self, item: Item | None, column: Column = Column.NAME) -> QModelIndex:
         """Where an item is shown; an invalid index if it is filtered out."""
-        place = None if item is None else self._places.get(item.key)
+        return QModelIndex() if item is None else self.index_of_key(item.key, column)
+
+    def index_of_key(self, key: str, column: Column = Column.NAME) -> QModelIndex:
+        """Where the item with this key is shown; an invalid index if it is not."""
+        place = self._places.get(key)
         return QModelIndex() if place is None else self.index(place, column)
 
     def set_filter(self, chosen: Filter) -> None:
@@ -118,7 +129,7 @@ class LibraryRows(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(Column)
+        return 0 if parent.isValid() else _COLUMNS
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
@@ -137,8 +148,6 @@ class LibraryRows(QAbstractTableModel):
             return None
         item = self._rows[index.row()]
         column = Column(index.column())
-        if role == ITEM_ROLE:
-            return item
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(item, column)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -210,6 +219,7 @@ class LibraryRows(QAbstractTableModel):
     def _set_rows(self, rows: list[Item]) -> None:
         self._rows = rows
         self._places = {item.key: place for place, item in enumerate(rows)}
+        self._note_looks()
 
     def _reset(self) -> None:
         self.beginResetModel()
@@ -236,7 +246,24 @@ class LibraryRows(QAbstractTableModel):
         elif wanted != self._rows:
             self._reorder(wanted)
         elif wanted:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(wanted) - 1, len(Column) - 1))
+            self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        """Have what looks different now painted: a few rows by themselves, many all at once."""
+        before, calibration = self._looks, self._calibration
+        self._note_looks()
+        changed = [row for row, (old, new) in enumerate(zip(before, self._looks, strict=True)) if old != new]
+        if self._calibration is not calibration or len(changed) > _FEW:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, _COLUMNS - 1))
+            return
+        for row in changed:
+            for column in range(_COLUMNS):
+                self.dataChanged.emit(self.index(row, column), self.index(row, column))
+
+    def _note_looks(self) -> None:
+        session = self._session
+        self._looks = [(item.label, item.score, session.verdict(item), item.error) for item in self._rows]
+        self._calibration = None if session.model is None else session.model.calibration
 
     def _reorder(self, wanted: list[Item] | None = None) -> None:
         wanted = self._wanted() if wanted is None else wanted

@@ -30,7 +30,7 @@ class Thumbnails(QObject):
     The last ones asked for are made first, and old orders are forgotten: they have been scrolled by.
     """
 
-    ready = Signal()
+    ready = Signal(list)
 
     def __init__(self, runner: JobRunner, reader: ScanReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,7 +79,7 @@ class Thumbnails(QObject):
             self._kept[key] = None if image is None else QPixmap.fromImage(image)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        self.ready.emit()
+        self.ready.emit([key for key, _ in made])
 
     def _finish(self) -> None:
         self._job = None

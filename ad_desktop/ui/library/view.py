@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView, QWidget
@@ -72,6 +74,11 @@ class LibraryView(QTreeView):
         self._hint = text
         self.viewport().update()
 
+    def repaint_items(self, keys: Sequence[str]) -> None:
+        """Paint the names of these items anew, as their thumbnails have come."""
+        for key in keys:
+            self.update(self._rows.index_of_key(key))
+
     def step(self, by: int) -> None:
         """Make the next (1) or previous (-1) row current."""
         count = len(self._rows.rows)
@@ -118,6 +125,14 @@ class LibraryView(QTreeView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange_columns()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        if dx or abs(dy) >= self.viewport().height():
+            super().scrollContentsBy(dx, dy)
+            return
+        # What stays in view is moved. QTreeView, which takes dy for rows even where it is pixels, would paint it anew.
+        self.scrollDirtyRegion(0, dy)
+        self.viewport().scroll(0, dy)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

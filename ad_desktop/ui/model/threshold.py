@@ -105,12 +105,12 @@ class ThresholdPanel(QWidget):
     def _drag(self, score: float) -> None:
         model = self._session.model
         if model is not None and model.calibrated:
-            self._session.set_fpr(rate_for(score, model.calibration.scores, model.calibration.groups))
+            self._session.set_fpr(rate_for(score, model.calibration.scores))
 
     def _drag_band(self, score: float) -> None:
         model = self._session.model
         if model is not None and model.calibrated:
-            rate = rate_for(score, model.calibration.scores, model.calibration.groups)
+            rate = rate_for(score, model.calibration.scores)
             self._session.set_borderline(max(rate, self._session.fpr))
 
     def _set_band(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Shown:
     pixels: NDArray[Any] | None
     truth: NDArray[np.float32] | None
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Memory it holds."""
         return sum(level.sizeInBytes() for level in self.levels) + (0 if self.pixels is None else self.pixels.nbytes)

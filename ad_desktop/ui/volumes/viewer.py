@@ -110,7 +110,8 @@ class VolumeViewer(QWidget):
         self._item = item if shown else None
         if not isinstance(sample, VolumeSample):
             self.source.cancel()
-            self._set_scan(None)
+            if self._scan is not None:
+                self._set_scan(None)
             return
         self.page.show_opening(sample.name)
         self.inner.setCurrentWidget(self.page)

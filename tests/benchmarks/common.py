@@ -22,9 +22,18 @@ PAUSE = 0.1
 """Seconds between two measurements, so that waiting threads of the one do not count for the other."""
 
 
+def oracles() -> Path:
+    """The folder of oracles: below ``AD_DESKTOP_SHARED``, or below ``shared`` beside the checkout."""
+    return _shared("oracles")
+
+
 def magnetic_tile() -> Path:
-    """The data set the bars are set on: below ``AD_DESKTOP_SHARED``, or below ``shared`` beside the checkout."""
-    folder = Path(os.environ.get("AD_DESKTOP_SHARED", ROOT.parent / "shared")) / "data" / "magnetic_tile"
+    """The data set the bars are set on."""
+    return _shared("data/magnetic_tile")
+
+
+def _shared(name: str) -> Path:
+    folder = Path(os.environ.get("AD_DESKTOP_SHARED", ROOT.parent / "shared")) / name
     if not folder.is_dir():
         sys.exit("No shared test data: set AD_DESKTOP_SHARED to its folder.")
     return folder

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 from clip_oracle import Oracle
-from pictures import save, textured
+from pictures import save, textured, with_defect
 from PIL import Image
 from program import Run
 from safetensors.torch import save_file
@@ -107,6 +107,24 @@ def test_prompts_in_the_published_format(run: Run, oracle: Oracle, tmp_path: Pat
         assert found[name].dtype == tensor.dtype, name
         if not name.startswith("compound_prompt_projections."):
             assert torch.equal(found[name], tensor), name
+
+
+def test_prompts_are_learned_handed_over_and_taken_back(run: Run, tmp_path: Path) -> None:
+    save_file(tiny_clip(layers=2), tmp_path / "tiny.safetensors")
+    for seed in range(2):
+        save(tmp_path / "objects" / "test" / "good" / f"{seed}.png", textured(seed, 48))
+        save(tmp_path / "objects" / "test" / "spot" / f"{seed}.png", with_defect(textured(9 + seed, 48), seed)[0])
+    with_tiny = ("fit", "--detector", "anomalyclip", "--set", f"weights={tmp_path / 'tiny.safetensors'}",
+                 "--set", "image_size=32")  # fmt: skip
+    learned, again = tmp_path / "learned.adm", tmp_path / "again.adm"
+    call = run(*with_tiny, "--set", f"train_on={tmp_path / 'objects'}", "--set", "epochs=3", "--out", learned)
+    assert call.code == 0, call.err
+    assert "Prompts were learned: loss" in call.err
+    assert run("export", learned, "--prompts", tmp_path / "mine.pth").code == 0
+    assert run(*with_tiny, "--set", f"prompts={tmp_path / 'mine.pth'}", "--out", again).code == 0
+    picture = tmp_path / "objects" / "test" / "spot" / "0.png"
+    scores = [run("predict", model, picture, "--json").json["anomaly_score"] for model in (learned, again)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
 def test_a_model_without_prompts_exports_none(run: Run, oracle: Oracle, tmp_path: Path) -> None:

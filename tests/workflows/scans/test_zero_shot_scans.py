@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from phantoms import SHAPE, ball, save_scan
+from phantoms import SHAPE, ball, lesion_mask, save_nifti, save_scan
 from pictures import save, textured
 from safetensors.torch import save_file
 from tiny_clip import tiny_clip
@@ -17,6 +17,7 @@ from ad_desktop.data.volumes.volume import HU
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.scoring.volume_scores import volume_score
 from ad_desktop.task import Task
+from ad_desktop.workflows.evaluate import evaluate
 from ad_desktop.workflows.export import Exporter
 from ad_desktop.workflows.fit import FitOptions, fit
 from ad_desktop.workflows.model import FittedModel, Result
@@ -89,6 +90,19 @@ def test_each_slice_is_a_picture_of_its_own(model: FittedModel, samples: list[Sa
         assert abs(float(item.pixels.mean()) - float(grey.mean())) < 1
     scores = [one.anomaly_score for one in detector.predict(prepared)]
     np.testing.assert_allclose(_scan(result).slice_scores[list(_scan(result).scored)], scores, atol=1e-6)
+
+
+def test_measured_on_scans_with_known_lesions(model: FittedModel, tmp_path: Path) -> None:
+    save_scan(tmp_path / "test" / "good" / "a.nii.gz", 1)
+    save_scan(tmp_path / "test" / "lesion" / "b.nii.gz", 2, lesion=True)
+    save_nifti(lesion_mask(), tmp_path / "ground_truth" / "lesion" / "b_mask.nii.gz")
+    found = evaluate(model, tmp_path, Task())
+    assert not found.errors
+    figures = found.as_dict()
+    assert (figures["n_normal"], figures["n_anomalous"]) == (1, 1)
+    assert found.voxels is not None
+    # The threshold of the map is the default one.
+    assert found.map_threshold == 0.5
 
 
 def test_saved_and_exported(model: FittedModel, samples: list[Sample], tmp_path: Path) -> None:

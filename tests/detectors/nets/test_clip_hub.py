@@ -48,6 +48,9 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             self.send_response(200)
             self.send_header("ETag", f'"{hashlib.sha256(found.data).hexdigest()}"')
             self.send_header("X-Repo-Commit", "0" * 40)
+            # What the real one offers as well: a transfer that could not be cancelled.
+            self.send_header("X-Xet-Hash", "0" * 64)
+            self.send_header("X-Xet-Refresh-Route", f"{address}/xet")
             self.send_header("Content-Length", str(len(found.data)))
             self.end_headers()
             if body:
@@ -99,6 +102,7 @@ def test_with_consent_they_are_fetched_once(served: Hub, tmp_path: Path) -> None
     assert path.is_relative_to(tmp_path / "cache")
     assert task.seen[-1] == (len(served.data), len(served.data))
     assert ClipFile(path).shape.layers == 2
+    assert not any("xet" in asked for asked in served.asked)
     served.asked.clear()
     assert hub.find_clip(MODEL, "", False, Task()) == (path, sha256)
     assert served.asked == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +69,23 @@ def _download(repository: str, missing: str, mend: str, task: Task) -> Path:
             return None
 
     try:
-        return Path(hf_hub_download(repository, FILE, tqdm_class=Shown))
+        with _plain_transfer():
+            return Path(hf_hub_download(repository, FILE, tqdm_class=Shown))
     except Cancelled:
         raise
     except Exception as error:  # those of the hub's client have no common base
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{missing} and were not downloaded: {reason}. {mend}.") from error
+
+
+@contextmanager
+def _plain_transfer() -> Iterator[None]:
+    """Leave the hub's own Xet transfer out: it works in threads of its own, which a cancelled task does not stop."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_DISABLE_XET
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before

@@ -81,21 +81,31 @@ def _posix(name: str) -> str:
 
 
 def _without_orphans(entries: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Without the libraries of Qt that only dropped files needed."""
-    libraries = {PurePosixPath(_posix(e[0])).name: e for e in entries if re.search(r"lib(Qt6|icu)\w+\.so", e[0])}
+    """Without libraries that only dropped files needed: of Qt, and of the system, such as GTK's."""
+    libraries = {_base(name): source for name, source, kind in entries if kind == "BINARY" and _is_shared(name, source)}
     if not libraries:
         return entries
     from PyInstaller.depend.bindepend import get_imports
 
+    waiting = [e[1] for e in entries if e[2] in ("BINARY", "EXTENSION") and _base(e[0]) not in libraries]
     used: set[str] = set()
-    of_qt = [e for e in entries if "PySide6" in e[0] and e[2] in ("BINARY", "EXTENSION")]
-    waiting = [e for e in of_qt if PurePosixPath(_posix(e[0])).name not in libraries]
     while waiting:
-        for name, _ in get_imports(waiting.pop()[1]):
+        for name, _ in get_imports(waiting.pop()):
             if name in libraries and name not in used:
                 used.add(name)
                 waiting.append(libraries[name])
-    return [e for e in entries if (name := PurePosixPath(_posix(e[0])).name) not in libraries or name in used]
+    return [entry for entry in entries if (name := _base(entry[0])) not in libraries or name in used]
+
+
+def _is_shared(name: str, source: str) -> bool:
+    """Whether it is there for other libraries alone; Python's own is for the program."""
+    if name.startswith("libpython"):
+        return False
+    return bool(re.search(r"lib(Qt6|icu)\w+\.so", name)) or source.startswith(("/lib/", "/usr/lib/"))
+
+
+def _base(name: str) -> str:
+    return PurePosixPath(_posix(name)).name
 
 
 def distributions() -> list[Distribution]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +93,23 @@ def build(shape: ClipShape, tensors: Tensors, path: Path, *, vision: bool) -> An
 
     ``WeightsError`` names the first tensor that is missing, of another shape, or not finite.
     """
+    model = deepcopy(_skeleton(shape))
+    chosen = {}
+    for name, wanted in model.state_dict().items():
+        if name.startswith("visual.") is not vision or name == "logit_scale":
+            continue
+        chosen[name] = _checked(tensors, name, tuple(wanted.shape), path)
+    model.load_state_dict(chosen, strict=False, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=2)
+def _skeleton(shape: ClipShape) -> Any:
+    """open_clip's CLIP without any numbers; made once, as its drawing of first weights takes its time even so."""
     import open_clip
 
     with torch.device("meta"):
-        model = open_clip.CLIP(
+        return open_clip.CLIP(
             shape.embed,
             open_clip.CLIPVisionCfg(
                 layers=shape.layers, width=shape.width, head_width=shape.width // shape.heads,
@@ -106,13 +121,6 @@ def build(shape: ClipShape, tensors: Tensors, path: Path, *, vision: bool) -> An
             ),
             quick_gelu=shape.quick_gelu,
         )  # fmt: skip
-    chosen = {}
-    for name, wanted in model.state_dict().items():
-        if name.startswith("visual.") is not vision or name == "logit_scale":
-            continue
-        chosen[name] = _checked(tensors, name, tuple(wanted.shape), path)
-    model.load_state_dict(chosen, strict=False, assign=True)
-    return model.eval().requires_grad_(False)
 
 
 def _checked(tensors: Tensors, name: str, wanted: tuple[int, ...], path: Path) -> torch.Tensor:

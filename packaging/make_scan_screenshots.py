@@ -60,7 +60,11 @@ class ScanPhotographer(Photographer):
         from ad_desktop.workflows.scans.settings import SliceSettings
 
         crop = self._data / "dicom" / "petct_crop_STS_001"
-        self._fit(self._healthy_leg(folder, crop), SliceSettings(window="0,10"), folder / "right thigh.adm")
+        self._fit(
+            self._healthy_leg(folder, crop),
+            SliceSettings(window="0,10", bands="none", min_ml=1.0),
+            folder / "right thigh.adm",
+        )
         pet, ct = (
             self._add(crop / name / "dicom" / "image", f"STS_001 · {name}", crop / name / "dicom" / "mask" / "RS.dcm")
             for name in ("PET", "CT")
@@ -75,7 +79,7 @@ class ScanPhotographer(Photographer):
         self.until(lambda: self.window.scan_viewer.fusion.scan is not None, 120)
         controls.fused.high.setValue(6)
         self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
-        self._go_to_region(1)
+        self._go_to_largest()
         self.shoot("screenshots/petct")
 
     def _take_brain(self, folder: Path) -> None:
@@ -92,7 +96,7 @@ class ScanPhotographer(Photographer):
         self.until(lambda: not self.runner.active and all(item.score is not None for item in shown), 1200)
         self.window.scan_viewer.controls.opacity.setValue(60)
         self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
-        self._go_to_region(0)
+        self._go_to_largest()
         self.shoot("screenshots/brain")
 
     def _painted(self, folder: Path) -> list[tuple[Path, str, Path | None]]:
@@ -191,13 +195,14 @@ class ScanPhotographer(Photographer):
         if viewer.unit_question.isVisible():
             viewer.unit_question.use.click()
 
-    def _go_to_region(self, row: int) -> None:
-        """Look at a region, with the crosshair on its peak, once all that lies over the scan is there."""
+    def _go_to_largest(self) -> None:
+        """Look at the largest region, with the crosshair on its peak, once all that lies over the scan is there."""
         viewer, item = self.window.scan_viewer, self.window.session.current
         known = item is not None and item.mask is not None
         self.until(lambda: not known or any(layer.title == "Known" for layer in viewer.scene.layers), 120)
         table = viewer.regions.table
-        line = table.topLevelItem(row)
+        volumes = [region.volume_ml for region in viewer.regions.regions]
+        line = table.topLevelItem(volumes.index(max(volumes)))
         table.setCurrentItem(line)
         table.itemClicked.emit(line, 0)
         self.wait(1.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from driving import item_named, open_and_fit, wait_idle
 from PySide6.QtCore import Qt
@@ -12,9 +13,12 @@ from PySide6.QtWidgets import QLabel
 from toy_detector import ToyDetector
 
 from ad_desktop.data.samples import Sample
+from ad_desktop.data.tiles import Tile
+from ad_desktop.detectors.base import Prediction
+from ad_desktop.detectors.tiled.prediction import combined
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.why.neighbours import sample_of
-from ad_desktop.ui.why.words import in_deviations, part_sentence, total_sentence
+from ad_desktop.ui.why.words import in_deviations, part_sentence, tile_sentence, total_sentence
 
 
 def open_why(qtbot, window) -> None:
@@ -126,3 +130,13 @@ def test_keys_are_samples_again(tmp_path):
     assert sample_of(str(path)) == Sample(Path(tmp_path / "a"), 1)
     path.write_bytes(b"x")
     assert sample_of(str(path)) == Sample(path)
+
+
+def test_with_tiles_it_is_said_which_one_the_parts_are_of():
+    tiles = [Tile(top, left, 512, 512, (900, 900)) for top in (0, 388) for left in (0, 388)]
+    said = [Prediction(score, np.zeros((2, 2), np.float32), (512, 512), {"local": score}) for score in (1.0, 2, 7, 3)]
+    tiled = combined("a.png", (900, 900), tiles, said, None)
+    assert tile_sentence(tiled) == "This is the highest of 4 tiles, number 3: 512 × 512 px from x 0, y 388."
+    assert tile_sentence(said[0]) == ""
+    assert "tiles of normal pictures" in part_sentence("local", tiled=True)
+    assert "tile" not in part_sentence("local")

@@ -71,8 +71,8 @@ class Facts(QScrollArea):
         dim = self._theme.colours.dim
         rows = "".join(
             f"<tr><td style='color:{dim}; padding:1px 14px 1px 0'>{html.escape(sentence(name))}</td>"
-            f"<td>{html.escape(value)}</td></tr>"
-            for name, value in [*_static(volume), *self._moving(volume)]
+            f"<td>{_breakable(value)}</td></tr>"
+            for name, value in [*_static(volume, self._told), *self._moving(volume)]
         )
         notes = "".join(
             f"<p style='color:{self._theme.colours.warning}; margin:6px 0 0 0'>⚠ {html.escape(sentence(note))}</p>"
@@ -135,13 +135,18 @@ def value_of(layer: ColourLayer, grid: Volume, index: Index) -> str:
     return f"{float(other.array[z, y, x]):.5g} {layer.unit}".strip()
 
 
-def _static(volume: Volume) -> list[tuple[str, str]]:
+def _breakable(text: str) -> str:
+    """For rich text; names of series are long, and lines may break at their underscores."""
+    return html.escape(text).replace("_", "_\N{ZERO WIDTH SPACE}")
+
+
+def _static(volume: Volume, told: bool) -> list[tuple[str, str]]:
     z, y, x = volume.shape
     along_z, along_y, along_x = volume.spacing
     rows = [("Scan", volume.source.name if volume.source else "")]
     rows.append(("Modality", _MODALITIES.get(volume.modality, volume.modality)))
     rows.append(("Size", f"{x} × {y} × {z}"))
     rows.append(("Spacing", f"{along_x:.3g} × {along_y:.3g} × {along_z:.3g} mm"))
-    rows.append(("Unit", volume.unit or "not known"))
+    rows.append(("Unit", volume.unit or ("none" if told else "not known")))
     rows += [(name, text) for name, text in volume.facts.items()]
     return [(name, text) for name, text in rows if text]

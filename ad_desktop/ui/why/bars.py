@@ -66,8 +66,8 @@ class PartBars(QWidget):
         self._grid.setColumnStretch(1, 1)
         self.values: dict[str, QLabel] = {}
 
-    def show_parts(self, parts: Mapping[str, float], deviations: bool) -> None:
-        """Show other parts."""
+    def show_parts(self, parts: Mapping[str, float], deviations: bool, tiled: bool = False) -> None:
+        """Show other parts; ``tiled``: those of a tile."""
         while (taken := self._grid.takeAt(0)) is not None:
             widget = taken.widget()
             if widget is not None:
@@ -77,9 +77,10 @@ class PartBars(QWidget):
         high = max([_LEAST_SPAN if deviations else 0.0, *parts.values()]) or 1.0
         low = min([0.0, *parts.values()])
         for number, (name, value) in enumerate(parts.items()):
-            self._add(2 * number, name, value, Bar(value, low, high, self._theme), deviations)
+            sentence = part_sentence(name, tiled)
+            self._add(2 * number, name, value, Bar(value, low, high, self._theme), deviations, sentence)
 
-    def _add(self, row: int, name: str, value: float, bar: Bar, deviations: bool) -> None:
+    def _add(self, row: int, name: str, value: float, bar: Bar, deviations: bool, sentence: str) -> None:
         title = QLabel(part_title(name))
         font = title.font()
         font.setBold(True)
@@ -92,7 +93,6 @@ class PartBars(QWidget):
         self._grid.addWidget(title, row, 0)
         self._grid.addWidget(bar, row, 1)
         self._grid.addWidget(number, row, 2)
-        sentence = part_sentence(name)
         if sentence:
             text = DimLabel(self._theme, sentence)
             text.setContentsMargins(0, 0, 0, 6)

@@ -26,7 +26,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.why.bars import PartBars
 from ad_desktop.ui.why.neighbours import COUNT, Near, NeighbourFlow
-from ad_desktop.ui.why.words import held_out_sentence, in_deviations, total_sentence
+from ad_desktop.ui.why.words import held_out_sentence, in_deviations, tile_sentence, total_sentence
 
 _SIDE = 72
 _STACKED_BELOW = 84
@@ -176,8 +176,10 @@ class WhyDock(QDockWidget):
         )
         if self._shown is None or self._shown[1] is not prediction:
             deviations = in_deviations(model.detector)
-            self.bars.show_parts(prediction.parts, deviations)
-            self.total.setText(total_sentence(prediction.parts, score, deviations) if prediction.parts else _NO_PARTS)
+            tile = tile_sentence(prediction)
+            self.bars.show_parts(prediction.parts, deviations, bool(tile))
+            total = total_sentence(prediction.parts, score, deviations) if prediction.parts else _NO_PARTS
+            self.total.setText(f"{total} {tile}".strip())
         self.note.setText(held_out_sentence(item))
         self.note.setVisible(bool(self.note.text()))
 

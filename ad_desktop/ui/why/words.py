@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ad_desktop.detectors.base import Prediction
+from ad_desktop.detectors.tiled.prediction import TiledPrediction
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.rows import format_score
 
+_NORMAL = "normal pictures"
 _SENTENCES = {
     "local": "The strangest spots, each compared with the same place on normal pictures.",
     "global": "The picture as a whole, compared with normal pictures as a whole, weighted as it counts.",
@@ -22,11 +25,25 @@ def part_title(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def part_sentence(name: str) -> str:
-    """One sentence on what a part looks at; empty for parts that are not known."""
+def part_sentence(name: str, tiled: bool = False) -> str:
+    """One sentence on what a part looks at, in a picture or in one of its tiles; empty for parts that are not known."""
     if re.fullmatch(r"level \d+", name):
         return "The distance on this level of the network: early ones see texture, late ones shape."
-    return _SENTENCES.get(name, "")
+    text = _SENTENCES.get(name, "")
+    return text.replace("The picture as", "The tile as").replace(_NORMAL, f"tiles of {_NORMAL}") if tiled else text
+
+
+def tile_sentence(prediction: Prediction) -> str:
+    """Which tile the parts of a score are of; empty where the picture was looked at whole."""
+    if not isinstance(prediction, TiledPrediction) or len(prediction.tiles) < 2:
+        return ""
+    scores = [said.anomaly_score for _, said in prediction.tiles]
+    highest = scores.index(max(scores))
+    tile = prediction.tiles[highest][0]
+    return (
+        f"This is the highest of {len(scores):,} tiles, number {highest + 1:,}: {tile.width} × {tile.height} px from "
+        f"x {tile.left:,}, y {tile.top:,}."
+    )
 
 
 def in_deviations(detector: Any) -> bool:

@@ -493,3 +493,12 @@ def test_scans_of_the_same_name_are_told_apart_on_top(world):
         world.session.add([Item.of(VolumeSample(Path(folder, "image.nii")), Label.TO_CHECK, folder)])
     box = world.show(base).controls.fusion
     assert [box.itemText(n) for n in range(box.count())] == ["Nothing", "ct · image.nii", "pet · image.nii"]
+
+
+def test_a_long_name_does_not_widen_the_facts(world):
+    item = world.add("IBSI_1_STS_001_CT_image_with_a_name_that_goes_on.nii", volume_of(image()))
+    viewer = world.show(item)
+    viewer.resize(500, 500)
+    QApplication.processEvents()
+    facts = viewer.quad.facts
+    assert facts.text.width() <= facts.viewport().width()

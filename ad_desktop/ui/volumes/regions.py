@@ -81,8 +81,9 @@ class VolumeRegionsPanel(QFrame):
         self.table.setHeaderLabels([*_TITLES, f"{short} mean", f"{short} max"])
         header = self.table.header()
         header.setStretchLastSection(False)
+        # Narrower, they scroll: headings and values that are cut are of no use.
+        header.setMinimumSectionSize(self.table.fontMetrics().horizontalAdvance(f"{_TITLES[3]}  {_TITLES[0]}"))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        # A position cut short is of no use.
         for title in ("No.", "Peak at"):
             header.setSectionResizeMode(_TITLES.index(title), QHeaderView.ResizeMode.ResizeToContents)
         for column in range(1, self.table.columnCount()):

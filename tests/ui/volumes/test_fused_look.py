@@ -107,3 +107,17 @@ def test_the_map_of_the_scan_on_top_is_shown_where_the_scan_below_has_none(world
     viewer.controls.fusion.activated.emit(0)
     world.qtbot.waitUntil(lambda: not viewer.regions.isVisible())
     assert viewer.scene.layers == ()
+
+
+def test_headings_of_the_regions_are_whole_in_a_narrow_window(world):
+    viewer = fused(world)
+    viewer.resize(480, 600)
+    pet = list(world.session.items.values())[1]
+    pet.prediction = VolumePrediction(np.pad(np.full((3, 5, 5), 5.0, np.float32), ((3, 10), (4, 15), (7, 8))))
+    world.session._map_threshold = 2.0
+    world.session.results_changed.emit()
+    world.qtbot.waitUntil(lambda: len(viewer.regions.regions) == 1)
+    header, metrics = viewer.regions.table.header(), viewer.regions.table.fontMetrics()
+    for column in range(viewer.regions.table.columnCount()):
+        title = viewer.regions.table.headerItem().text(column)
+        assert header.sectionSize(column) > metrics.horizontalAdvance(title)

@@ -132,28 +132,35 @@ def _stamped(text: str, font: QFont, ink: Ink, ratio: float, painter: QPainter) 
 
 def draw_cross(painter: QPainter, room: QRect, place: QPointF) -> None:
     """Two lines through a place, open around it so that it can be seen."""
-    for seam in (1, 0):
-        for strip in _strips(room, place, seam):
-            painter.fillRect(strip, _CROSS_SEAM if seam else _CROSS)
+    painter.setPen(Qt.PenStyle.NoPen)
+    for seam, colour in ((1, _CROSS_SEAM), (0, _CROSS)):
+        painter.setBrush(colour)
+        painter.drawRects(_strips(room, place, seam))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def cross_region(room: QRect, place: QPointF) -> QRegion:
-    """What the crosshair at a place covers."""
-    region = QRegion()
-    for strip in _strips(room, place, 1):
-        region |= QRegion(strip)
-    return region
+    """What the crosshair at a place covers, and the gap in its middle."""
+    x, y = _pixel(place)
+    return QRegion(room.left(), y - 1, room.width(), 3) | QRegion(x - 1, room.top(), 3, room.height())
+
+
+def _pixel(place: QPointF) -> tuple[int, int]:
+    return round(place.x() - 0.5), round(place.y() - 0.5)
 
 
 def _strips(room: QRect, place: QPointF, seam: int) -> list[QRect]:
     """The crosshair's four arms, ``seam`` pixels wider on each side."""
-    x, y = round(place.x() - 0.5), round(place.y() - 0.5)
-    area = room.adjusted(_LETTER_ROOM, _LETTER_ROOM, -_LETTER_ROOM, -_LETTER_ROOM)
+    x, y = _pixel(place)
+    left, right = room.left() + _LETTER_ROOM, room.right() - _LETTER_ROOM
+    top, bottom = room.top() + _LETTER_ROOM, room.bottom() - _LETTER_ROOM
     thick, strips = 1 + 2 * seam, []
-    if area.top() <= y <= area.bottom():
-        for start, end in ((area.left(), min(x - _GAP, area.right())), (max(x + _GAP, area.left()), area.right())):
-            strips.append(QRect(start, y - seam, end - start + 1, thick))
-    if area.left() <= x <= area.right():
-        for start, end in ((area.top(), min(y - _GAP, area.bottom())), (max(y + _GAP, area.top()), area.bottom())):
-            strips.append(QRect(x - seam, start, thick, end - start + 1))
-    return [strip for strip in strips if strip.width() > 0 and strip.height() > 0]
+    if top <= y <= bottom:
+        for start, end in ((left, min(x - _GAP, right)), (max(x + _GAP, left), right)):
+            if start <= end:
+                strips.append(QRect(start, y - seam, end - start + 1, thick))
+    if left <= x <= right:
+        for start, end in ((top, min(y - _GAP, bottom)), (max(y + _GAP, top), bottom)):
+            if start <= end:
+                strips.append(QRect(x - seam, start, thick, end - start + 1))
+    return strips

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ad_desktop.cli.predictions import Line
     from ad_desktop.workflows.fit import FitOutcome
 
+DICOM_KINDS = ("dicom-seg", "dicom-sc")
 SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "bands", "min_ml", "unit")
 
 
@@ -82,8 +83,10 @@ def run_predict(chosen: argparse.Namespace) -> int:
     from ad_desktop.workflows.gather import scan_to_check
 
     kinds = [kind.strip() for kind in chosen.export.split(",") if kind.strip()]
-    for_series = ["dicom-seg"] if chosen.dicom_seg else []
+    for_series = [kind for kind in DICOM_KINDS if getattr(chosen, kind.replace("-", "_"))]
     check_kinds(kinds)
+    if for_series and not chosen.out:
+        raise UserError(f"--{for_series[0]} writes a file for each scan: name a folder for them with --out.")
     lines: list[Line] = []
     failed = done = 0
     with shown(Task()) as task:

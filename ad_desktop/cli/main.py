@@ -179,6 +179,10 @@ def _add_predict(commands: Any) -> None:
         "--export", default="overlay,mask,map,csv,json", metavar="KINDS", help="what to write (default: %(default)s)"
     )
     parser.add_argument("--dicom-seg", action="store_true", help="write a DICOM SEG for each DICOM series, too")
+    parser.add_argument(
+        "--dicom-sc", action="store_true",
+        help="write the key slice of each DICOM series as a DICOM Secondary Capture, too",
+    )  # fmt: skip
     _device(parser)
     _json_flag(parser)
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ad_desktop.data.images import load
 from ad_desktop.data.intensity import to_display, value_range_of
-from ad_desktop.data.samples import Failure, Sample, VolumeSample
+from ad_desktop.data.samples import Failure, Sample
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UserError
+from ad_desktop.export.dicom_source import is_dicom
 from ad_desktop.export.names import export_names
 from ad_desktop.export.record import ExportRecord, OverlayStyle, ResultRow, row_of
 from ad_desktop.export.registry import sample_exporters, table_exporters, volume_exporters
@@ -70,7 +71,7 @@ class Exporter:
     """Writes results one by one, so that a long run keeps nothing but its table rows.
 
     ``samples`` are all that will be exported (their names have to be told apart), ``kinds`` the files
-    wanted; those of ``for_series`` are passed over for scans that are no DICOM series. ``UserError`` where the
+    wanted; those of ``for_series`` are passed over for scans that are no DICOM. ``UserError`` where the
     folder cannot be written.
     """
 
@@ -135,8 +136,7 @@ class Exporter:
         """Write a scan's own folder, and keep its row."""
         name = self._names[result.sample.key]
         record = scan_record(self._model, result, prediction)
-        series = isinstance(result.sample, VolumeSample) and bool(result.sample.series)
-        kinds = [*self._kinds, *self._for_series] if series else self._kinds
+        kinds = [*self._kinds, *self._for_series] if is_dicom(result.sample) else self._kinds
         self.outcome.files += export_volume(record, self._folder / name, kinds)
         return scan_row(record, name, self._labels.get(result.sample.key, ""))
 

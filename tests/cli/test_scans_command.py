@@ -10,6 +10,7 @@ from pathlib import Path
 import highdicom
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from phantoms import AFFINE, lesion_mask, save_scan, save_series
 from pictures import save, textured
@@ -72,6 +73,17 @@ def test_each_scan_has_a_folder_and_a_damaged_one_is_told(run: Run, model: Path,
     with (out / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         assert len(list(csv.DictReader(file))) == 3
     assert len(json.loads((out / "results.json").read_text("utf-8"))) == 3
+
+
+def test_dicom_results_need_a_folder(run: Run, model: Path, cases: Path) -> None:
+    call = run("predict", model, cases / "ill", "--dicom-seg")
+    assert (call.code, call.out) == (2, "")
+    assert "--out" in call.err
+    call = run("predict", model, cases / "ill", "--dicom-sc", "--out", cases / "out", "--export", "csv", "--json")
+    assert call.code == 0
+    told = pydicom.dcmread(cases / "out" / "ill" / "key_slice.sc.dcm")
+    assert told.StudyInstanceUID == pydicom.dcmread(cases / "ill" / "00.dcm").StudyInstanceUID
+    assert not (cases / "out" / "ill" / "pred_mask.seg.dcm").exists()
 
 
 def test_earlier_results_are_no_scans_to_check(run: Run, model: Path, cases: Path) -> None:

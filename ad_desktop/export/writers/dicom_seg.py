@@ -14,7 +14,7 @@ import numpy as np
 
 from ad_desktop import __version__
 from ad_desktop.errors import InputError
-from ad_desktop.export.dicom_source import source_slices
+from ad_desktop.export.dicom_source import source_of
 from ad_desktop.export.registry import VolumeExporter
 from ad_desktop.export.volume_record import VolumeRecord
 
@@ -30,7 +30,7 @@ def segmentation(record: VolumeRecord) -> Any:
 
     if record.map_threshold is None:
         raise InputError(record.path, "there are no regions, because the model has no threshold for its maps")
-    sources = source_slices(record.volume)
+    source = source_of(record.volume)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name=record.model or "AD Desktop", family=codes.DCM.ArtificialIntelligence, version=__version__,
         source="AD Desktop",
@@ -47,12 +47,13 @@ def segmentation(record: VolumeRecord) -> Any:
         )
         for number, name in enumerate(names, 1)
     ]  # fmt: skip
-    pixels = (record.labels > 0).astype(np.uint8) if together else record.labels.astype(np.uint16)
+    labels = record.labels[source.slices]
+    pixels = (labels > 0).astype(np.uint8) if together else labels.astype(np.uint16)
     with warnings.catch_warnings():
         # highdicom warns of an empty segmentation and of names in the source that are not quite to the standard.
         warnings.simplefilter("ignore")
         return highdicom.seg.Segmentation(
-            source_images=sources, pixel_array=pixels, segmentation_type=SegmentationTypeValues.BINARY,
+            source_images=source.images, pixel_array=pixels, segmentation_type=SegmentationTypeValues.BINARY,
             segment_descriptions=described, series_instance_uid=highdicom.UID(), series_number=900,
             sop_instance_uid=highdicom.UID(), instance_number=1, manufacturer="AD Desktop",
             manufacturer_model_name=record.model or "AD Desktop", software_versions=__version__,

@@ -31,9 +31,9 @@ class Before:
     after: tuple[str, ...]
     predictions: Mapping[str, Prediction]
 
-    def undone_by(self, detector: Detector, wanted: Mapping[str, Sample | None]) -> bool:
+    def undone_by(self, model: FittedModel, wanted: Mapping[str, Sample | None]) -> bool:
         """Whether letting the samples of ``wanted`` be normal, those that are None not, leads back here."""
-        there = detector is self.detector and detector.normal_set.keys == self.after
+        there = model.detector is self.detector and model.normal_keys == self.after
         return there and _after(self.after, wanted) == set(self.keys)
 
 
@@ -65,16 +65,16 @@ def change_normals(
     as it was. What takes back the ``last`` change brings back what was there, to the last digit.
     """
     detector = model.detector
-    if last is not None and last.undone_by(detector, wanted):
+    if last is not None and last.undone_by(model, wanted):
         return _taken_back(model, last, seen, task)
-    known = set(detector.normal_set.keys)
+    known = set(model.normal_keys)
     add = [sample for key, sample in wanted.items() if sample is not None and key not in known]
     remove = [key for key, sample in wanted.items() if sample is None and key in known]
     if not add and not remove:
         return None
-    state, before = detector.state(), detector.normal_set.keys
+    state, before = detector.state(), model.normal_keys
     outcome = update(model, add, remove, task)
-    keys = detector.normal_set.keys
+    keys = model.normal_keys
     added = len(set(keys) - known)
     past = Before(detector, state, model.calibration, before, keys, dict(seen))
     return Changed(outcome, keys, _rescored(detector, seen, task), added, len(remove), past)

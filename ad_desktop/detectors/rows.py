@@ -33,7 +33,7 @@ class RowStore:
         self.dtype = np.dtype(dtype)
         self._count = 0
         self._file = _WorkingFile()
-        self._shared = False
+        self._file.users.add(self)
         self._source: tuple[Path, int, tuple[int, int, int]] | None = None
 
     @classmethod
@@ -66,8 +66,8 @@ class RowStore:
         if rows.shape[1:] != self.row_shape:
             raise ValueError(f"rows of shape {rows.shape[1:]} do not fit rows of shape {self.row_shape}")
         self._fetch()
-        if self._shared:
-            self._file, self._shared = self.without(())._file, False
+        if any(other._count > self._count for other in self._file.users):
+            self._use(self.without(())._file)
         self._file.write_at(self._count * self.row_bytes, np.ascontiguousarray(rows, self.dtype).tobytes())
         self._count += len(rows)
 
@@ -108,14 +108,19 @@ class RowStore:
         copy = RowStore(self.row_shape, self.dtype.str)
         copy._count, copy._source = self._count, self._source
         if self._source is None:
-            # Rows are only ever added behind those there are, so that both can read the same file.
-            copy._file, copy._shared = self._file, True
+            # Rows are only ever added behind those that anybody reads, so that all can use the same file.
+            copy._use(self._file)
         return copy
 
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
         """All rows in blocks of at most ``size``, each with the index of its first row."""
         for start in range(0, self._count, size):
             yield start, self.read(start, start + size)
+
+    def _use(self, file: _WorkingFile) -> None:
+        self._file.users.discard(self)
+        self._file = file
+        file.users.add(self)
 
     def _fetch(self) -> None:
         """Copy the rows out of the model file they still lie in, which may be replaced at any time."""
@@ -143,9 +148,10 @@ class RowStore:
 
 
 class _WorkingFile:
-    """An unnamed temporary file, closed when nothing refers to it any more."""
+    """An unnamed temporary file, closed when nothing refers to it any more; ``users`` are the stores that read it."""
 
     def __init__(self) -> None:
+        self.users: weakref.WeakSet[RowStore] = weakref.WeakSet()
         with _disk_errors():
             # Unbuffered: what a full disk did not take must not be tried again at the next read.
             self._raw = tempfile.TemporaryFile(prefix="ad-desktop-rows-", buffering=0)  # noqa: SIM115 - lives on

@@ -72,7 +72,7 @@ class Session:
         self.window.resize(1440, 900)
         self.window.show()
         self.pulse = Pulse()
-        self.taught = 0.0
+        self.taught = self.undone = 0.0
         self.wait(1.5)
 
     def until(self, true: Callable[[], bool], seconds: float = 300.0) -> None:
@@ -150,8 +150,10 @@ class Session:
         self.until(lambda: item.key in window.session.normal_keys)
         self.taught = time.perf_counter() - started
         self.wait(0.5)
+        started = time.perf_counter()
         window.undo_stack.undo()
         self.until(lambda: item.key not in window.session.normal_keys)
+        self.undone = time.perf_counter() - started
         self.wait(0.5)
 
 
@@ -206,6 +208,7 @@ def main() -> None:
         _verdict("95 % of the gaps, in the worst phase", float(worst[0]), P95)
         _verdict("largest gap", float(worst[1]), LARGEST)
         _verdict("a false alarm added, until all scores follow", session.taught, TEACH)
+        _verdict("the same undone", session.undone, TEACH)
         session.window.close_now()
         folder = Path(home) / "large"
         folder.mkdir()

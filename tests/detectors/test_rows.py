@@ -113,6 +113,17 @@ class TestSnapshot:
         first.append(rows[0])
         assert np.array_equal(contents(first), rows[[0, 1, 2, 3, 0]])
 
+    def test_rows_that_nobody_reads_any_more_are_written_over(self) -> None:
+        rows = values(6)
+        store = store_of(rows[:3])
+        snapshot = store.snapshot()
+        store.append(rows[3])
+        file = snapshot._file
+        del store
+        snapshot.append(rows[4])
+        assert snapshot._file is file
+        assert np.array_equal(contents(snapshot), rows[[0, 1, 2, 4]])
+
     def test_it_outlives_the_store(self) -> None:
         rows = values(3)
         store = store_of(rows)

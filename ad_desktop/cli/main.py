@@ -145,7 +145,10 @@ def _add_fit(commands: Any) -> None:
         "--window", default="auto", metavar="WINDOW",
         help="black and white: LOW,HIGH, soft-tissue, lung, bone, brain, percentile or auto",
     )  # fmt: skip
-    scans.add_argument("--mask", default="auto", choices=("auto", "none", "body"), help="what is looked at")
+    scans.add_argument(
+        "--mask", default="auto", metavar="MASK",
+        help="what is looked at: auto, none, body, a mask, or a folder in which each scan's mask has the scan's name",
+    )  # fmt: skip
     scans.add_argument(
         "--bands", default="auto", metavar="MM",
         help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",

@@ -128,6 +128,12 @@ def _add_test_folder(dataset: MvtecDataset, folder: Path, masks: Path | None, ta
         dataset.test.append(TestItem(sample, defect, mask if sharing[sample.path] == 1 else None))
 
 
+def scan_mask(folder: Path, scan_path: Path) -> Path | None:
+    """The mask of a scan in a folder of masks: it has the scan's name, with or without ``_mask``."""
+    by_stem, stem = _masks_by_stem(folder), _stem(scan_path, True)
+    return by_stem.get((True, f"{stem}_mask"), by_stem.get((True, stem)))
+
+
 def _masks_by_stem(folder: Path) -> dict[tuple[bool, str], Path]:
     """The masks of scans (True) and of pictures, by stem."""
     found = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ad_desktop.data.samples import Failure, SliceSample, VolumeSample
 from ad_desktop.detectors.params import make_params
@@ -17,7 +18,7 @@ from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failu
 from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
 from ad_desktop.workflows.scans.calibrate import calibrate_scans
 from ad_desktop.workflows.scans.detector import by_height
-from ad_desktop.workflows.scans.settings import SliceSettings
+from ad_desktop.workflows.scans.settings import MASKS, SliceSettings
 from ad_desktop.workflows.scans.settle import settle
 from ad_desktop.workflows.scans.slicer import Opener
 from ad_desktop.workflows.scans.stream import usable_slices
@@ -35,6 +36,9 @@ def fit_scans(
     check_spec(options.groups)
     if options.threshold_rule != HELD_OUT:
         raise UserError("For scans the threshold comes from held-out scans only: choose the rule held-out.")
+    if settings.mask not in MASKS:
+        # The model finds them from whatever folder it is used in.
+        settings = replace(settings, mask=str(Path(settings.mask).expanduser().absolute()))
     kind = get_detector(options.detector)
     detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
     unique = list({sample.key: sample for sample in samples}.values())

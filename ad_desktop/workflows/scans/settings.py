@@ -30,7 +30,11 @@ class SliceSettings:
         "auto", "What is shown as black and white: LOW,HIGH in the scan's unit; soft-tissue, lung, bone, brain for CT; "
         "percentile, of each scan by itself; auto: settled by the normal scans",
     )  # fmt: skip
-    mask: str = param("auto", "What of a scan is looked at: the body (auto), or everything (none)", choices=MASKS)
+    mask: str = param(
+        "auto", "What of a scan is looked at: the body (auto), everything (none), or what a mask marks: a file, or a "
+        "folder in which each scan's mask has the scan's name",
+        path=True, folder=True,
+    )  # fmt: skip
     bands: str = param(
         "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
         "low as the number of normal scans allows; none: with all slices",

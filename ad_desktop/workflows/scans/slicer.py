@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ad_desktop.data.datasets import scan_mask
 from ad_desktop.data.images import Picture
 from ad_desktop.data.samples import SliceSample, VolumeSample
 from ad_desktop.data.volumes.masks import body_mask
 from ad_desktop.data.volumes.stack import plane_spacing, planes
+from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.volume_prediction import SquareFrame
-from ad_desktop.errors import InputError, UnsuitedError
+from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.scans.heights import Heights
-from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+from ad_desktop.workflows.scans.settings import MASKS, ScanView, SliceSettings
 
 Opener: TypeAlias = Callable[[VolumeSample, Task], Volume]
 """Reads a scan; ``InputError`` where it cannot be used."""
@@ -54,7 +56,7 @@ def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
         indices = settings.chosen(0, n - 1)
         body = Body(None, None, indices, (rows / 2, columns / 2), (rows * rows_mm, columns * columns_mm))
     else:
-        examined = body_mask(volume)
+        examined = body_mask(volume) if settings.mask in MASKS else _told_mask(volume, settings.mask, path)
         mask = planes(examined, volume.affine, settings.axis)
         areas = np.count_nonzero(mask, axis=(1, 2))
         full = np.flatnonzero(areas >= LEAST_SHARE * areas.max())
@@ -67,6 +69,20 @@ def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
     if not len(body.indices):
         raise InputError(path, f"slices={settings.slices} leaves none of its slices: choose others")
     return body
+
+
+def _told_mask(volume: Volume, told: str, path: Path) -> NDArray[np.bool_]:
+    """What a user's mask of the scan marks, on the scan's voxels."""
+    place = Path(told).expanduser()
+    if not place.exists():
+        raise UserError(f"mask={told}: there is no such file or folder. Choose auto, none, body, or masks that exist.")
+    found = scan_mask(place, path) if place.is_dir() else place
+    if found is None:
+        raise InputError(path, f"{place} holds no mask of its name")
+    mask = load_truth(found, volume, Task())
+    if not mask.any():
+        raise InputError(path, f"its mask {found} marks nothing")
+    return mask
 
 
 def _ends(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.saving import save_nifti
 from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
 from ad_desktop.detectors.volume_prediction import VolumePrediction
@@ -179,6 +180,30 @@ def test_other_axes_and_ranges(axis: str) -> None:
     assert 10 < np.isfinite(prediction.slice_scores).sum() < 24
     z, y, x = np.unravel_index(int(prediction.anomaly_map.argmax()), volume.shape)
     assert np.linalg.norm(volume.position((x, y, z)) - LESION) < 14
+
+
+def test_masks_of_ones_own(tmp_path: Path) -> None:
+    volume = phantom(100, lesion=True)
+    inside = np.zeros(volume.shape, np.uint8)
+    inside[10:26, 8:32, 8:36] = 1
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in ("normal000", "normal001_mask", "normal002", "lesion100"):
+        save_nifti(Volume(inside, volume.affine), masks / f"{name}.nii.gz")
+    options, settings = FitOptions(params=PARAMS), SliceSettings(step=2, mask=str(masks))
+    found = fit_scans(NORMAL[:4], options, settings, opener, Task())
+    assert [failure.path for failure in found.failures] == [str(NORMAL[3].path)]
+    assert "no mask of its name" in found.failures[0].reason
+    [(result, _)] = predict_scans(found.model, scans("lesion100"), opener, Task())
+    prediction = result.prediction
+    assert isinstance(prediction, VolumePrediction)
+    assert prediction.anomaly_map[inside > 0].any()
+    assert not prediction.anomaly_map[inside == 0].any()
+    assert np.array_equal(prediction.looked_at, inside > 0)
+    [(result, _)] = predict_scans(found.model, scans("normal101"), opener, Task())
+    assert "no mask of its name" in str(result.error)
+    with pytest.raises(UserError, match="no such file"):
+        fit_scans(NORMAL[:3], options, SliceSettings(mask=str(tmp_path / "gone")), opener, Task())
 
 
 def test_options_that_cannot_be(tmp_path: Path) -> None:

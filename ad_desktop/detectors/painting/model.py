@@ -72,8 +72,9 @@ class PaintModel:
         net: Inpainter, sigma: Mapping[str, FloatArray], device: str = "cpu",
     ) -> None:  # fmt: skip
         self.plan, self.grid, self.scaling, self.modality = plan, grid, scaling, modality
-        self.mean, self.spread = template
-        self.net, self.sigma = net, dict(sigma)
+        # Kept with half the bits, and so used with no more.
+        self.mean, self.spread = (_halved(part) for part in template)
+        self.net, self.sigma = net.half().float(), {name: _halved(part) for name, part in sigma.items()}
         self.painter = Painter(net, plan.recipe, grid.spacing, device)
 
     @classmethod
@@ -105,7 +106,8 @@ class PaintModel:
             trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
             net.load_state_dict(trainer.fit(leave_one_out(images, masks), others, task, watch))
         model = cls(plan, grid, scaling, first.modality, template, net, {}, device)
-        model.sigma = deviations(model.painter, others, plan.stage, task)
+        found = deviations(model.painter, others, plan.stage, task)
+        model.sigma = {name: _halved(part) for name, part in found.items()}
         return model
 
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
@@ -122,7 +124,8 @@ class PaintModel:
         """Named arrays, for ``from_state``."""
         found: dict[str, Array] = {"mean": self.mean, "spread": self.spread}
         found |= {f"sigma.{name}": value for name, value in self.sigma.items()}
-        return found | {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
+        found |= {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
+        return {name: value.astype(np.float16) for name, value in found.items()}
 
     def meta(self) -> dict[str, Any]:
         """JSON-able facts: grid, scaling, modality, slices and network."""
@@ -141,6 +144,7 @@ class PaintModel:
             net = net_from(recipe.inputs, meta["widths"], _part(tensors, "net."))
             grid = Grid.from_json(meta["grid"])
             maps = {"mean": tensors["mean"], "spread": tensors["spread"], **_part(tensors, "sigma.")}
+            maps = {name: np.asarray(value, np.float32) for name, value in maps.items()}
             if any(value.shape != grid.shape for value in maps.values()):
                 raise ValueError("maps that do not lie on the grid")
             net.to(device)
@@ -178,3 +182,7 @@ def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) 
 
 def _part(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _halved(values: FloatArray) -> FloatArray:
+    return values.astype(np.float16).astype(np.float32)

@@ -19,6 +19,10 @@ from ad_desktop.task import Task
 FloatArray = NDArray[np.float32]
 
 
+REFINEMENT_MM = (24.0,)
+"""Holes for the healthy deviation that refinement is measured by, where nothing else is painted into holes."""
+
+
 class Found(NamedTuple):
     """An anomaly map (no negative values), and the scan less its healthy appearance, scaled and in deviations.
 
@@ -47,7 +51,7 @@ class Stage:
     @property
     def parts(self) -> tuple[str, ...]:
         """The maps it rests on."""
-        return (DENOISE, Z, DOUBT) if self.name == COMBINED else (self.name,)
+        return (DENOISE, DOUBT) if self.name == COMBINED else (self.name,)
 
     @property
     def shown(self) -> str:
@@ -77,7 +81,8 @@ def differences(
         repaired = painter.repaired(scan, task)
         found = {DENOISE: scan.image - repaired.image, DOUBT: np.asarray(1 / (1 + np.exp(-repaired.doubt)), np.float32)}
     if painter and INPAINT in names:
-        found[INPAINT] = scan.image - painter.hidden_everywhere(scan, stage.holes_mm, task)
+        sizes = stage.holes_mm if INPAINT in stage.parts else REFINEMENT_MM
+        found[INPAINT] = scan.image - painter.hidden_everywhere(scan, sizes, task)
     if Z in names:
         found[Z] = scan.image - scan.mean
     return {name: np.where(scan.mask, found[name], 0).astype(np.float32) for name in names}

@@ -113,5 +113,5 @@ def make_net(inputs: int, widths: Sequence[int], seed: int) -> Inpainter:
 def net_from(inputs: int, widths: Sequence[int], weights: Mapping[str, NDArray[Any]]) -> Inpainter:
     """The network with these weights; ``RuntimeError`` if they do not fit."""
     net = Inpainter(inputs, widths=widths)
-    net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    net.load_state_dict({name: torch.from_numpy(np.array(value, np.float32)) for name, value in weights.items()})
     return net.to(memory_format=torch.channels_last)

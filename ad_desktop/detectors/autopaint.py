@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalScan, NormalSet, Prediction, Prepared, State
 from ad_desktop.detectors.nets.cache import cache_dir
 from ad_desktop.detectors.nets.devices import resolve_device
-from ad_desktop.detectors.nets.inpainting.sizes import SIZES
+from ad_desktop.detectors.nets.inpainting.sizes import SIZES, multiple_of
 from ad_desktop.detectors.painting.names import Z
 from ad_desktop.detectors.painting.params import AutoPaintParams
 from ad_desktop.errors import InputError, ModelFileError, UserError
@@ -52,6 +52,8 @@ class AutoPaint(Detector):
     ) -> None:
         super().__init__(params, device, roi)
         self.params: AutoPaintParams
+        self.multiple = multiple_of(SIZES[self.params.network])
+        self.side = -(-self.params.image_size // self.multiple) * self.multiple
         self.value_range_: tuple[float, float] | None = None
         self.history_: list[tuple[int, float]] = []
         self._device = "cpu"
@@ -142,7 +144,7 @@ class AutoPaint(Detector):
 
     def prepare(self, sample: Sample) -> Prepared:
         """Decode, make grey, squash to a square, and put NaN where it is not examined."""
-        side = self.params.image_size
+        side = self.side
         picture = load(sample, at_least=side, hashed=True)
         grey = resize_square(picture.pixels, side, self.value_range_, sample.path).mean(axis=2, dtype=np.float32) / 255
         seen = self.roi.cells(sample.path, picture.size, side)
@@ -251,10 +253,13 @@ class AutoPaint(Detector):
         return Schedule(self.params.steps, batch=BATCH, seed=self.params.seed)
 
     def _plan(self) -> Plan:
+        from ad_desktop.detectors.painting.batches import Recipe
         from ad_desktop.detectors.painting.model import Plan
 
         chosen = self.params
-        return Plan(self._schedule(), chosen.spacing, chosen.align, widths=SIZES[chosen.network], stage=self._stage())
+        recipe = Recipe(multiple=self.multiple)
+        recipe = replace(recipe, crop_mm=max(recipe.crop_mm, self.multiple * chosen.spacing))
+        return Plan(self._schedule(), chosen.spacing, chosen.align, recipe, SIZES[chosen.network], self._stage())
 
     def state(self) -> State:
         """What was learned, and of which pictures or scans."""

@@ -9,7 +9,6 @@ Every method's map gets the same post-processing: in healthy deviations, Gaussia
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,10 +67,9 @@ def maps_of(painter: Painter, residuals: Maps, sigma: Maps, scan: Scan) -> Maps:
     deviation = ndimage.median_filter(residuals["repair"] / sigma["repair"], 3)
     found["repair, median"] = normalised(np.abs(np.where(mask, deviation, 0)).astype(np.float32), mask)
     found["combined"] = first_score([scores["repair"], scores["doubt"]], mask, stage)
-    for first in ("combined", "single pass"):
-        hidden, where, _ = refine(painter, scan, found[first], sigma["single pass"], Refinement())
-        again = np.where(where, np.abs(signed_map(hidden, sigma["single pass"], mask)), 0)
-        found[f"{first} + refinement"] = refined_score(found[first], again, mask, stage)
+    hidden, where, _ = refine(painter, scan, found["combined"], sigma["single pass"], Refinement())
+    again = np.where(where, np.abs(signed_map(hidden, sigma["single pass"], mask)), 0)
+    found["combined + refinement"] = refined_score(found["combined"], again, mask, stage)
     return found
 
 
@@ -128,9 +126,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"healthy scans: {len(held_out)}, {time.process_time() - start:.0f} CPU-seconds", flush=True)
     pairs = scans_of(options.data, "train")[4::5] if options.tune else scans_of(options.data, "validation")
     table = measure(fitted, residuals, sigma, threshold, pairs[: options.count], 9000 if options.tune else 1000)
-    print(json.dumps(table, indent=1, ensure_ascii=False))
+    show(table)
+
+
+def show(table: dict[str, dict[str, float]]) -> None:
+    """Print figures as a table."""
+    print("| method | " + " | ".join(next(iter(table.values()))) + " |")
     for name, row in table.items():
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row.values()) + " |")
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row.values()) + " |", flush=True)
 
 
 def measure(
@@ -148,6 +151,8 @@ def measure(
             parts = [lesion.mask[mask] for lesion in lesions]
             collected.setdefault(name, []).append((score[mask], truth[mask], parts))
         print(f"scan {number + 1} of {len(pairs)}", flush=True)
+        if number % 4 == 3:
+            show({name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()})
     gains = [
         average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0])
         for a, b in zip(collected["combined + refinement"], collected["combined"], strict=True)

@@ -51,7 +51,7 @@ class Recipe:
 
     ``holes`` and ``corruption`` are shares of slices; ``blots`` the share of corrupted ones with patches rather than
     coarse noise. Without ``prior`` the network is not told the healthy mean and spread. Training sees squares of
-    ``crop_mm``, since much of a slice is empty.
+    ``crop_mm``, since much of a slice is empty, with sides that are a ``multiple``.
     """
 
     context: int = 1
@@ -60,6 +60,7 @@ class Recipe:
     blots: float = 0.8
     prior: bool = True
     crop_mm: float = 128.0
+    multiple: int = 8
 
     @property
     def inputs(self) -> int:
@@ -105,7 +106,7 @@ def height_of(z: int, count: int) -> float:
 def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.random.Generator) -> Batch:
     scan = scans[int(rng.integers(len(scans)))]
     z = int(rng.choice(np.flatnonzero(scan.mask.any(axis=(1, 2)))))
-    cut = _square(scan.mask[z], round(recipe.crop_mm / spacing), rng)
+    cut = _square(scan.mask[z], round(recipe.crop_mm / spacing), recipe.multiple, rng)
     mask = scan.mask[z][cut]
     around = (..., *cut)
     window = _augmented(
@@ -135,10 +136,10 @@ def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.rand
     return Batch(*parts)
 
 
-def _square(mask: Mask, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Rows and columns of a square around any place of a mask, as large as fits; a multiple of 8, as the grid is."""
+def _square(mask: Mask, side: int, multiple: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a square around any place of a mask, as large as fits; a ``multiple``, as the grid is."""
     middle = np.argwhere(mask)[int(rng.integers(np.count_nonzero(mask)))]
-    lengths = [min(n, max(8, side // 8 * 8)) for n in mask.shape]
+    lengths = [min(n, max(multiple, side // multiple * multiple)) for n in mask.shape]
     starts = [
         int(np.clip(m - length // 2, 0, n - length)) for m, length, n in zip(middle, lengths, mask.shape, strict=True)
     ]

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.data.volumes.volume import Affine, Array, Volume
+from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
 from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import MULTIPLE, Grid, common_grid, place, resample
+from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling, usable
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
@@ -42,8 +43,8 @@ class Plan:
 
     @property
     def multiple(self) -> int:
-        """What rows and columns are a multiple of, since the network and the loss's pyramid halve them."""
-        return max(MULTIPLE, int(2 ** (len(self.widths) - 1)))
+        """What rows and columns are a multiple of."""
+        return multiple_of(self.widths)
 
 
 def held_out(count: int) -> list[int]:

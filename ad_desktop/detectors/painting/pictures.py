@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.data.volumes.volume import Array
+from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
 from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
@@ -105,7 +106,8 @@ class PictureModel:
         ours = [scan for scan in scans if not any(scan is other for other in checked)] or scans
         net = make_net(RECIPE.inputs, self.widths, self.schedule.seed)
         side = images[0].shape[-1]
-        trainer = Trainer(net, replace(RECIPE, crop_mm=side * PIXEL_MM), self.schedule, PIXEL_MM, self.device)
+        recipe = replace(RECIPE, crop_mm=side * PIXEL_MM, multiple=multiple_of(self.widths))
+        trainer = Trainer(net, recipe, self.schedule, PIXEL_MM, self.device)
         net.load_state_dict(trainer.fit(ours, checked, task))
         return net
 

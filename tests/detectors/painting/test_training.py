@@ -87,10 +87,10 @@ def test_memory_that_runs_out_splits_the_batch_and_changes_next_to_nothing(monke
 
 
 def test_it_learns_a_tiny_set_by_heart() -> None:
-    fitted = trainer(150)
+    fitted = trainer(100)
     losses: list[float] = []
     fitted.net.load_state_dict(fitted.fit(SCANS[:1], SCANS[:1], Task(), lambda _, loss: losses.append(loss)))
-    assert min(losses[-3:]) < 0.6 * losses[0]
+    assert min(losses[-3:]) < 0.7 * losses[0]
 
 
 def test_nothing_inside_a_hole_depends_on_what_it_hides() -> None:

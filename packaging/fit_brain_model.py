@@ -18,6 +18,8 @@ import nibabel
 import numpy as np
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.detectors.autopaint import AutoPaint
+from ad_desktop.detectors.base import Detector
 from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, fit
 from ad_desktop.workflows.store import save_model
@@ -44,6 +46,14 @@ def stripped(folder: Path, target: Path) -> list[VolumeSample]:
     return samples
 
 
+def forget_places(detector: Detector) -> None:
+    """Where scans and checkpoint lay says nothing to anybody else."""
+    if isinstance(detector, AutoPaint):
+        detector.params = replace(detector.params, checkpoint="")
+        detector.keys_ = [Path(key).name for key in detector.keys_]
+        detector.held_out_ = [Path(key).name for key in detector.held_out_]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Fit and save."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -62,8 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for failure in outcome.failures:
         print(f"{failure.path}: {failure.reason}")
     model = replace(outcome.model, provenance=ORIGIN)
-    # Where the checkpoint lay says nothing to anybody else.
-    model.detector.params = replace(model.detector.params, checkpoint="")
+    forget_places(model.detector)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_model(model, options.out)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB; map threshold {model.map_threshold:.3f}")

@@ -20,12 +20,13 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
 from ad_desktop.detectors.painting.batches import Scan
-from ad_desktop.detectors.painting.maps import blurred, healthy_sigma, normalised, signed_map
+from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
 from ad_desktop.detectors.painting.stages import REFINEMENT_MM, Stage, first_score, refined_score
 
 RATE = 0.005
+BASELINES = ("mean intensity", "z", "denoiser")
 Maps = dict[str, np.ndarray]
 Residuals = Callable[[Scan], Maps]
 
@@ -61,7 +62,9 @@ def maps_of(painter: Painter, residuals: Maps, sigma: Maps, scan: Scan) -> Maps:
         found[name] = normalised(scores[name], mask)
     bare = np.abs(residuals["repair"])
     found["repair, bare"] = bare
-    found["repair, no sigma"] = normalised(np.abs(blurred(residuals["repair"], mask)), mask)
+    found["repair, by place"] = normalised(
+        np.abs(signed_map(residuals["repair"], sigma["repair, by place"], mask)), mask
+    )
     found["repair, not divided"] = scores["repair"]
     found["repair, no blur"] = normalised(bare / sigma["repair"], mask)
     deviation = ndimage.median_filter(residuals["repair"] / sigma["repair"], 3)
@@ -112,10 +115,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     start = time.process_time()
     held_out = [fitted.scan(*pair) for pair in scans_of(options.data, "train")[4::5]]
     known = [residuals(scan) for scan in held_out]
-    sigma = {
-        name: healthy_sigma([k[name] for k in known], [scan.mask for scan in held_out])
-        for name in known[0] if name != "mean intensity"
-    }  # fmt: skip
+    masks = [scan.mask for scan in held_out]
+    by_place = {name: healthy_sigma([k[name] for k in known], masks) for name in known[0]}
+    # As in the product; the denoiser is better off by place.
+    level = {name: healthy_level([k[name] for k in known], masks) for name in known[0] if name not in BASELINES}
+    sigma = {**by_place, **level, "repair, by place": by_place["repair"]}
     # Of 48 scans rather than of 12.
     sigma["z"] = held_out[0].spread
     clean = [maps_of(fitted.painter, k, sigma, s) for k, s in zip(known, held_out, strict=True)]

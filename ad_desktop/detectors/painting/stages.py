@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.detectors.painting.batches import Scan
-from ad_desktop.detectors.painting.maps import healthy_sigma, normalised, signed_map
+from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
 from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DOUBT, INPAINT, Z
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float32]
 
 REFINEMENT_MM = (24.0,)
 """Holes for the healthy deviation that refinement is measured by, where nothing else is painted into holes."""
+
+
+KEPT = np.float32(0.5)
 
 
 class Found(NamedTuple):
@@ -89,14 +92,14 @@ def differences(
 
 
 def deviations(painter: Painter, scans: Sequence[Scan], stage: Stage, task: Task) -> dict[str, FloatArray]:
-    """Healthy deviation (z, y, x) of every needed difference, from scans the network was not trained on."""
+    """Healthy deviation (z, y, x) of every needed map, from scans the network was not trained on."""
     found: dict[str, list[FloatArray]] = {name: [] for name in stage.needed}
     for number, scan in enumerate(scans):
         task.report("Measuring healthy scans", number, len(scans))
         for name, residual in differences(painter, scan, stage.needed, stage, task).items():
             found[name].append(residual)
     masks = [scan.mask for scan in scans]
-    return {name: healthy_sigma(residuals, masks) for name, residuals in found.items()}
+    return {name: (healthy_sigma if name == Z else healthy_level)(found[name], masks) for name in found}
 
 
 def examine(painter: Painter | None, scan: Scan, sigma: Mapping[str, FloatArray], stage: Stage, task: Task) -> Found:
@@ -125,11 +128,11 @@ def first_score(maps: Sequence[FloatArray], mask: NDArray[np.bool_], stage: Stag
 
 
 def refined_score(score: FloatArray, again: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
-    """The score with what still differs once it was hidden: it counts twice, and what was seen only once stays.
+    """The score, times what still differs once it was hidden (``again``, in healthy deviations, 0 elsewhere).
 
-    The smaller of both would lose lesions.
+    Half of a score stays where nothing differs: the smaller of both would lose lesions.
     """
-    return _divided(score + _divided(again, mask, stage), mask, stage)
+    return _divided(score * (KEPT + again), mask, stage)
 
 
 def _divided(score: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:

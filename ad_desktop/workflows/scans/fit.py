@@ -55,7 +55,6 @@ def fit_scans(
         if detector.volumetric:
             calibration = fit_whole(detector, unique, view, opener, failures, task)
         else:
-            task.note(view.settled.describe())
             # What black and white are is settled; the detector only has to be told.
             told = [SliceSample(sample.path, value_range=(view.settled.low, view.settled.high)) for sample in unique]
             detector.survey(told, task)

@@ -151,6 +151,7 @@ class WhyDock(QDockWidget):
         self._show_score(item)
         if item is None or model is None or prediction is None:
             self._shown = None
+            self._flow.stop()
             self._show_near([], "")
             return
         # Results of other pictures stream in many times a second: this one's parts and neighbours stay.

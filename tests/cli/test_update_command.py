@@ -32,10 +32,10 @@ def scores(run: Run, model: Path, world: Path) -> list[tuple[float, float, float
 
 def assert_same(run: Run, one: Path, other: Path, world: Path) -> None:
     for mine, theirs in zip(scores(run, one, world), scores(run, other, world), strict=True):
-        assert mine[:2] == pytest.approx(theirs[:2], rel=1e-6, abs=5e-6)
+        assert mine[:2] == pytest.approx(theirs[:2], rel=1e-6)
         assert mine[2] == theirs[2]
     first, second = load_model(one), load_model(other)
-    assert first.map_threshold == pytest.approx(second.map_threshold, rel=1e-6, abs=5e-6)
+    assert first.map_threshold == pytest.approx(second.map_threshold, rel=1e-6)
     assert first.calibration.rule == second.calibration.rule
 
 

@@ -155,9 +155,9 @@ class TestEveryRule:
         held_out = update(detector, normal[33:], normal[:2])
         expected = fit(refit, normal[2:])
         order = [detector.normal_set.keys.index(key) for key in refit.normal_set.keys]
-        np.testing.assert_allclose(held_out.scores[order], expected.scores, rtol=1e-6, atol=5e-6)
+        np.testing.assert_allclose(held_out.scores[order], expected.scores, rtol=1e-6, atol=1e-6)
         found = predict(detector, new)
-        np.testing.assert_allclose(scores_of(found), scores_of(predict(refit, new)), rtol=1e-6, atol=5e-6)
+        np.testing.assert_allclose(scores_of(found), scores_of(predict(refit, new)), rtol=1e-6, atol=1e-6)
         assert_identical([predict(detector, [sample])[0] for sample in new], found)
         assert_identical(detector.rescore([prediction.features for prediction in found]), found)
         path = tmp_path / "model.adm"

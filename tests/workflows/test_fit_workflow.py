@@ -20,9 +20,8 @@ from ad_desktop.workflows.predict import predict
 
 def test_the_order_of_the_samples_does_not_matter(good: list[Sample], fitted: Fit) -> None:
     one, other = fitted(good).model, fitted(good[::-1]).model
-    # But for the last digits of held-out distances, which are in single precision.
-    assert one.threshold.value == pytest.approx(other.threshold.value, rel=1e-6, abs=5e-6)
-    np.testing.assert_allclose(one.calibration.scores, other.calibration.scores[::-1], rtol=1e-6, atol=5e-6)
+    assert one.threshold.value == pytest.approx(other.threshold.value, rel=1e-9)
+    np.testing.assert_allclose(one.calibration.scores, other.calibration.scores[::-1], rtol=1e-9)
 
 
 def test_the_threshold_is_of_held_out_scores(good: list[Sample], fitted: Fit) -> None:

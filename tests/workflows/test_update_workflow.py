@@ -26,10 +26,9 @@ def test_an_update_equals_a_fit_of_the_same_set(good: list[Sample], fitted: Fit)
     model = update(model, [], [good[3].key, good[7].key], Task()).model
     again = fitted([*good[:3], *good[4:7], *good[8:]]).model
     assert model.detector.normal_set == again.detector.normal_set
-    # In standard deviations; held-out distances are in single precision.
-    np.testing.assert_allclose(model.calibration.scores, again.calibration.scores, rtol=1e-6, atol=5e-6)
-    np.testing.assert_allclose(model.calibration.map_peaks, again.calibration.map_peaks, rtol=1e-6, atol=5e-6)
-    assert model.threshold.value == pytest.approx(again.threshold.value, rel=1e-6, abs=5e-6)
+    np.testing.assert_allclose(model.calibration.scores, again.calibration.scores, rtol=1e-6)
+    np.testing.assert_allclose(model.calibration.map_peaks, again.calibration.map_peaks, rtol=1e-6)
+    assert model.threshold.value == pytest.approx(again.threshold.value, rel=1e-6)
 
 
 def test_what_was_chosen_stays(good: list[Sample], fitted: Fit) -> None:

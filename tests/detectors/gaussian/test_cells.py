@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from scipy.spatial.distance import mahalanobis
 from scipy.stats import chi2, kstest
 from sklearn.covariance import OAS
 
+from ad_desktop.detectors.gaussian import cells as cells_module
 from ad_desktop.detectors.gaussian.cells import CellGaussian
 from ad_desktop.errors import UserError
 
@@ -142,7 +145,17 @@ def test_a_sample_scores_the_same_alone_and_among_others() -> None:
 
 
 def held_out(gaussian: CellGaussian, members: np.ndarray) -> np.ndarray:
-    return gaussian.held_out(members, gaussian.leaving(len(members)))
+    """Held-out distances in single precision, as of large sets."""
+    with mock.patch.object(cells_module, "SMALL_SET", 0):
+        return gaussian.held_out(members, gaussian.leaving(len(members)))
+
+
+def test_small_sets_take_double_precision() -> None:
+    rows = samples(20, 6, 5)
+    gaussian, rest = fitted(rows), fitted(rows[3:])
+    rest.rho, rest.mu = gaussian.rho, gaussian.mu
+    found = gaussian.held_out(rows[:3], gaussian.leaving(3))
+    np.testing.assert_array_equal(found, gaussian.without(gaussian.sums(rows[:3])).distances(rows[:3]))
 
 
 # (n, cells, d, group): few cells and many features go by way of the group's rows, the others through the features.

@@ -74,7 +74,7 @@ def test_a_damaged_scan_says_so_in_the_viewer(qtbot, window, scan):
 
 
 def test_the_sheet_of_shortcuts_lists_the_keys_of_scans(qtbot, window):
-    window._show_shortcuts()
+    window.actions_.shortcuts.trigger()
     dialog = window.findChild(ShortcutsDialog)
     texts = [label.text() for label in dialog.findChildren(type(window.status.readout))]
     for text in ("<b>Scans</b>", "Neurological view", "Window: Lung", "Right drag"):

@@ -43,6 +43,7 @@ class Session(QObject):
         self._accept_threshold: float | None = None
         self._map_threshold: float | None = None
         self._normal_scores = np.empty(0)
+        self._normal_keys: tuple[str, ...] = ()
         self._held_out: dict[str, float] = {}
         self._fpr = fpr
         self._borderline_fpr: float | None = None
@@ -89,7 +90,7 @@ class Session(QObject):
     @property
     def normal_keys(self) -> tuple[str, ...]:
         """The samples the model was fitted on; the detector itself may be changing in a job."""
-        return tuple(self._held_out)
+        return self._normal_keys
 
     @property
     def current(self) -> Item | None:
@@ -214,7 +215,10 @@ class Session(QObject):
         self._model = model
         scores = np.empty(0) if model is None else np.asarray(model.calibration.scores, dtype=np.float64)
         self._normal_scores = np.sort(scores)
-        self._held_out = dict(zip(keys, scores.tolist(), strict=True))
+        self._normal_keys = tuple(keys)
+        # Methods that keep some normal scans apart have scores of those alone, and never change their normal set.
+        scored = keys if model is None or len(keys) == len(scores) else model.held_out_keys
+        self._held_out = dict(zip(scored, scores.tolist(), strict=True))
         self.take_held_out()
         self._set_threshold()
         self.model_changed.emit()

@@ -113,9 +113,14 @@ class FittedModel:
 
     @property
     def normal_keys(self) -> tuple[str, ...]:
-        """The keys of the normal pictures, or of the normal scans, in the order of the calibration."""
+        """The keys of the normal pictures, or of the normal scans, in the order they joined."""
         keys = self.detector.normal_set.keys
         return keys if self.scans is None else tuple(dict.fromkeys(key.rpartition("#")[0] for key in keys))
+
+    @property
+    def held_out_keys(self) -> tuple[str, ...]:
+        """The keys of the normal samples that have held-out scores, in the order of the calibration."""
+        return tuple(self.detector.held_out_scans) or self.normal_keys
 
     @property
     def min_ml(self) -> float:

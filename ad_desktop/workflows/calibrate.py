@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ad_desktop.detectors.base import Detector
@@ -27,3 +29,22 @@ def calibrate(detector: Detector, group_spec: str, task: Task) -> Calibration:
         grouping.duplicate_ratio,
         grouping.warnings,
     )
+
+
+def change(
+    detector: Detector, work: Callable[[], None], calibrated: Callable[[Task], Calibration], task: Task
+) -> Calibration:
+    """Let ``work`` change the detector's normal set and calibrate it anew; an error leaves it as it was."""
+    before = detector.state()
+    # Too late for a cancel once the detector is changed, but not for what the user should know.
+    rest = Task()
+    work()
+    try:
+        calibration = calibrated(rest)
+    except BaseException:
+        # A detector that fails to update undoes that by itself, but its old calibration goes with its old state.
+        detector.restore(before)
+        raise
+    for note in rest.notes:
+        task.note(note)
+    return calibration

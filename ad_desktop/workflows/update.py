@@ -9,7 +9,7 @@ from ad_desktop.data.samples import Failure, Sample
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.groups import assign_groups
 from ad_desktop.task import Task
-from ad_desktop.workflows.calibrate import calibrate
+from ad_desktop.workflows.calibrate import calibrate, change
 from ad_desktop.workflows.fit import FitOutcome, with_failures
 from ad_desktop.workflows.model import FittedModel
 from ad_desktop.workflows.stream import usable
@@ -38,16 +38,10 @@ def update(model: FittedModel, add: Sequence[Sample], remove: Sequence[str], tas
     known, added = detector.normal_set.keys, [item.sample.key for item in prepared]
     gone = dict.fromkeys([*remove, *(key for key in added if key in set(known))])
     assign_groups(model.group_spec, [*(key for key in known if key not in gone), *added], None)
-    before = detector.state()
-    # Too late for a cancel once the detector is changed, but not for what the user should know.
-    rest = Task()
-    detector.update(prepared, [*gone], task)
-    try:
-        calibration = calibrate(detector, model.group_spec, rest)
-    except BaseException:
-        # A detector that fails to update undoes that by itself, but its old calibration goes with its old state.
-        detector.restore(before)
-        raise
-    for note in rest.notes:
-        task.note(note)
+    calibration = change(
+        detector,
+        lambda: detector.update(prepared, [*gone], task),
+        lambda rest: calibrate(detector, model.group_spec, rest),
+        task,
+    )
     return FitOutcome(replace(model, calibration=calibration), failures, task.notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ad_desktop.errors import WeightsError
@@ -48,6 +49,20 @@ def run_apart(helper: str, arguments: Any, message: str, task: Task) -> str:
     if child.returncode:
         raise ExportError(_last_line(noise) or f"the exporter ended with code {child.returncode}")
     return _last_line(output)
+
+
+def answer(work: Callable[[], str]) -> int:
+    """What the helper itself runs: print what ``work`` returns, or what went wrong, as ``run_apart`` expects it."""
+    try:
+        said = work()
+    except WeightsError as error:
+        sys.stdout.write(f"{error}\n")
+        return WEIGHTS_ERROR
+    except Exception as error:  # told here: a frozen program has last words of its own
+        sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+        return 1
+    sys.stdout.write(f"{said}\n")
+    return 0
 
 
 def _wait(child: subprocess.Popen[bytes], message: str, task: Task) -> tuple[bytes, bytes]:

@@ -7,17 +7,15 @@ megabytes; none of that reaches the process that only wants to run the graph.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ad_desktop.detectors.base import FloatArray
-from ad_desktop.detectors.nets.apart import WEIGHTS_ERROR, ExportError, run_apart
+from ad_desktop.detectors.nets.apart import ExportError, answer, run_apart
 from ad_desktop.detectors.nets.backbones import Backbone, find_backbone
 from ad_desktop.detectors.nets.graphs import GraphKey, write_graph
-from ad_desktop.errors import WeightsError
 from ad_desktop.program import MAKE_GRAPH
 from ad_desktop.task import Task
 
@@ -77,14 +75,10 @@ def main(arguments: str) -> int:
     # One thread: torch's thread pool collapses on a busy machine, and there is little to compute.
     torch.set_num_threads(1)
     name, weights, sha256, levels, side, path = json.loads(arguments)
-    spec = find_backbone(name)
-    try:
-        graph = make_graph(spec, Path(weights), levels, side)
+
+    def work() -> str:
+        graph = make_graph(find_backbone(name), Path(weights), levels, side)
         write_graph(Path(path), GraphKey(name, sha256, tuple(levels), side), graph)
-    except WeightsError as error:
-        sys.stdout.write(f"{error}\n")
-        return WEIGHTS_ERROR
-    except Exception as error:  # told here: a frozen program has last words of its own
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 1
-    return 0
+        return ""
+
+    return answer(work)

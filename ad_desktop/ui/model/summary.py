@@ -70,7 +70,10 @@ def model_facts(model: FittedModel) -> list[tuple[str, str]]:
     detector, calibration = model.detector, model.calibration
     facts = [("Detector", detector.title)]
     n, groups = len(calibration.scores), len(set(calibration.groups))
-    facts.append((f"Normal {kind_of(model)}", f"{n:,}" if n else "none: zero-shot, uncalibrated"))
+    count = f"{n:,}" if n else "none: zero-shot, uncalibrated"
+    if detector.held_out_scans:
+        count = f"{len(model.normal_keys):,}, of them {n:,} kept apart for the threshold"
+    facts.append((f"Normal {kind_of(model)}", count))
     if groups != n:
         facts.append(("Groups", f"{groups:,} ({calibration.rule})" if calibration.rule else f"{groups:,}"))
     if model.tiling.size:

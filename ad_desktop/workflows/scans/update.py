@@ -10,6 +10,7 @@ from ad_desktop.detectors.banded.spool import Spool
 from ad_desktop.errors import UserError
 from ad_desktop.scoring.groups import assign_groups
 from ad_desktop.task import Task
+from ad_desktop.workflows.calibrate import change
 from ad_desktop.workflows.fit import FitOutcome, with_failures
 from ad_desktop.workflows.model import FittedModel
 from ad_desktop.workflows.scans.calibrate import calibrate_scans
@@ -51,16 +52,11 @@ def update_scans(
     if len(left) < 2:
         raise UserError("At least two normal scans have to remain.")
     assign_groups(model.group_spec, left, None)
-    before = detector.state()
-    # Too late for a cancel once the detector is changed, but not for what the user should know.
-    rest = Task()
     slices = [key for key in detector.normal_set.keys if volume_key(key) in gone]
-    detector.update((spool.read(index) for index in range(len(spool.slices))), slices, task)
-    try:
-        calibration = calibrate_scans(detector, view, model.group_spec, rest)
-    except BaseException:
-        detector.restore(before)
-        raise
-    for note in rest.notes:
-        task.note(note)
+    calibration = change(
+        detector,
+        lambda: detector.update((spool.read(index) for index in range(len(spool.slices))), slices, task),
+        lambda rest: calibrate_scans(detector, view, model.group_spec, rest),
+        task,
+    )
     return FitOutcome(replace(model, calibration=calibration), failures, task.notes)

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_volume_viewer import VolumePrediction, World, choose, image, volume_of
+from viewing import VolumePrediction, World, choose, image, volume_of
 
 from ad_desktop.data.volumes.volume import SUV
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
-@pytest.fixture
-def world(qtbot, theme, settings):
-    made = World(qtbot, theme, settings)
-    yield made
-    made.gate.set()
-    assert made.runner.shutdown(5)
 
 
 def fused(world, unit=SUV, modality="PT", name="pet"):

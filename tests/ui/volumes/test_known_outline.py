@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PySide6.QtWidgets import QApplication
-from test_volume_viewer import World
+from viewing import World
 
 from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.data.volumes.planes import Plane

@@ -7,7 +7,6 @@ import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
-from test_volume_viewer import World
 
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
@@ -16,14 +15,6 @@ from ad_desktop.ui.viewer.contour import segments
 from ad_desktop.ui.volumes.lines import Outlines
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
-@pytest.fixture
-def world(qtbot, theme, settings):
-    made = World(qtbot, theme, settings)
-    yield made
-    made.gate.set()
-    assert made.runner.shutdown(5)
 
 
 def pixels(widget) -> np.ndarray:

@@ -7,21 +7,13 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
-from test_volume_viewer import CTRL, LEFT, NONE, RIGHT, World, drag, image, volume_of, wheel
+from viewing import CTRL, LEFT, NONE, RIGHT, World, drag, image, volume_of, wheel
 
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.ui.volumes.scene import ColourLayer
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
-@pytest.fixture
-def world(qtbot, theme, settings):
-    made = World(qtbot, theme, settings)
-    yield made
-    made.gate.set()
-    assert made.runner.shutdown(5)
 
 
 def shown(world):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from test_volume_viewer import World, image, volume_of, wheel
+from viewing import World, image, volume_of, wheel
 
 from ad_desktop.data.samples import Label, VolumeSample
 from ad_desktop.data.volumes.planes import Plane
@@ -15,14 +15,6 @@ from ad_desktop.data.volumes.volume import HU, SUV, Volume, make_affine
 from ad_desktop.ui.items import Item
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
-@pytest.fixture
-def world(qtbot, theme, settings):
-    made = World(qtbot, theme, settings)
-    yield made
-    made.gate.set()
-    assert made.runner.shutdown(5)
 
 
 def add(world, path: str, volume: Volume) -> Item:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from ad_desktop.detectors.base import FloatArray
-from ad_desktop.detectors.nets.apart import WEIGHTS_ERROR
+from ad_desktop.detectors.nets.apart import answer
 from ad_desktop.detectors.nets.clip.network import ClipFile
 from ad_desktop.detectors.nets.clip.scores import TEMPERATURE
 from ad_desktop.detectors.nets.clip.vision import MEAN, STD
@@ -160,13 +159,4 @@ def main(arguments: str) -> int:
     """Write one graph; differences, or what is wrong with the weights, go to standard output."""
     torch.set_num_threads(1)
     told = json.loads(arguments)
-    try:
-        off = write(told, Path(told["target"]))
-    except WeightsError as error:
-        sys.stdout.write(f"{error}\n")
-        return WEIGHTS_ERROR
-    except Exception as error:  # told here: a frozen program has last words of its own
-        sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
-        return 1
-    sys.stdout.write(json.dumps(off) + "\n")
-    return 0
+    return answer(lambda: json.dumps(write(told, Path(told["target"]))))

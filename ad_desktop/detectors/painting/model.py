@@ -122,9 +122,9 @@ class PaintModel:
         return next((unit for unit in ("HU", "SUVbw") if Scaling.for_unit(unit) == self.scaling), "")
 
     def tensors(self) -> dict[str, Array]:
-        """Named arrays, for ``from_state``."""
+        """Named arrays, for ``from_state``; a deviation that is the same at each place has one voxel."""
         found: dict[str, Array] = {"mean": self.mean, "spread": self.spread}
-        found |= {f"sigma.{name}": value for name, value in self.sigma.items()}
+        found |= {f"sigma.{name}": value if np.ptp(value) else value[:1, :1, :1] for name, value in self.sigma.items()}
         found |= {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
         return {name: value.astype(np.float16) for name, value in found.items()}
 
@@ -144,13 +144,14 @@ class PaintModel:
             recipe = Recipe(**meta["recipe"])
             net = net_from(recipe.inputs, meta["widths"], _part(tensors, "net."))
             grid = Grid.from_json(meta["grid"])
-            maps = {"mean": tensors["mean"], "spread": tensors["spread"], **_part(tensors, "sigma.")}
-            maps = {name: np.asarray(value, np.float32) for name, value in maps.items()}
-            if any(value.shape != grid.shape for value in maps.values()):
+            mean, spread = (np.asarray(tensors[name], np.float32) for name in ("mean", "spread"))
+            sigma = {name: np.asarray(value, np.float32) for name, value in _part(tensors, "sigma.").items()}
+            sigma = {n: np.broadcast_to(v, grid.shape) if v.shape == (1, 1, 1) else v for n, v in sigma.items()}
+            if any(value.shape != grid.shape for value in (mean, spread, *sigma.values())):
                 raise ValueError("maps that do not lie on the grid")
             net.to(device)
-            template = (maps.pop("mean"), maps.pop("spread"))
-            return cls(plan, grid, Scaling(**meta["scaling"]), str(meta["modality"]), template, net, maps, device)
+            scaling = Scaling(**meta["scaling"])
+            return cls(plan, grid, scaling, str(meta["modality"]), (mean, spread), net, sigma, device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 

@@ -45,6 +45,10 @@ def test_a_model_survives_its_state(model: PaintModel) -> None:
     found, expected = twin.examine(volume, mask, Task()), model.examine(volume, mask, Task())
     assert all(np.array_equal(a, b) for a, b in zip(found.found, expected.found, strict=True))
     assert np.array_equal(found.affine, expected.affine)
+    kept = model.tensors()
+    assert kept["sigma.z"].shape == kept["mean"].shape
+    assert kept["sigma.inpaint"].size == 1
+    assert np.array_equal(twin.sigma["inpaint"], model.sigma["inpaint"])
     spoilt = {**model.tensors(), "mean": np.zeros((2, 2, 2), np.float32)}
     with pytest.raises(ModelFileError, match="do not fit"):
         PaintModel.from_state(spoilt, meta, PLAN)

@@ -80,6 +80,7 @@ def told(error: BaseException) -> dict[str, str]:
 
 def _describe(request: dict[str, Any], send: Callable[..., None]) -> None:
     """The headers of files, one message each, in order."""
+    from ad_desktop.data.volumes.dicom.drawings import read_drawing
     from ad_desktop.data.volumes.dicom.headers import read_frames
     from ad_desktop.data.volumes.readers import reader_by_name
 
@@ -90,7 +91,10 @@ def _describe(request: dict[str, Any], send: Callable[..., None]) -> None:
             if reader is not None:
                 send({"is": "volume", "header": asdict(reader.describe(path))})
             else:
-                send({"is": "dicom", "frames": [asdict(frame) for frame in read_frames(path)]})
+                frames = read_frames(path)
+                drawing = None if frames else read_drawing(path)
+                told_of = None if drawing is None else asdict(drawing)
+                send({"is": "dicom", "frames": [asdict(frame) for frame in frames], "drawing": told_of})
         except Exception as error:
             send({"is": "failed", "reason": told(error)["reason"]})
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ad_desktop.data.samples import Failure
+from ad_desktop.data.volumes.dicom.drawings import Drawing
 from ad_desktop.data.volumes.dicom.frames import Frame
 from ad_desktop.data.volumes.readers.base import VolumeHeader
 from ad_desktop.data.volumes.worker import Message, ReaderDied, reading_pool
@@ -26,10 +27,11 @@ _Stamp = tuple[str, int, int]
 
 @dataclass
 class Told:
-    """What files said: volumes by file, DICOM images, and the files that cannot be used."""
+    """What files said: volumes by file, DICOM images and outlines, and the files that cannot be used."""
 
     volumes: list[tuple[Path, VolumeHeader]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -58,6 +60,8 @@ class Headers:
                 told.volumes.append((path, answer))
             elif isinstance(answer, Failure):
                 told.failures.append(answer)
+            elif isinstance(answer, Drawing):
+                told.drawings.append(answer)
             elif answer is not None:
                 told.frames += answer
         return told
@@ -123,6 +127,8 @@ def headers() -> Headers:
 def _answer(path: Path, message: Message) -> Any:
     if message["is"] == "failed":
         return Failure(str(path), message["reason"])
+    if message["is"] == "dicom" and message["drawing"]:
+        return Drawing.from_json(message["drawing"])
     if message["is"] == "dicom":
         return [Frame.from_json(told) for told in message["frames"]]
     told: dict[str, Any] = {

@@ -19,6 +19,7 @@ from ad_desktop.data.volumes.dicom.headers import looks_like_dicom
 from ad_desktop.data.volumes.dicom.suv import pet_scale
 from ad_desktop.data.volumes.index import Headers, headers
 from ad_desktop.data.volumes.memory import require_memory
+from ad_desktop.data.volumes.outlines import with_outlines
 from ad_desktop.data.volumes.readers import known_formats, reader_by_name
 from ad_desktop.data.volumes.readers.base import Array, VolumeHeader
 from ad_desktop.data.volumes.volume import HU, SUV, UNKNOWN_UNIT, Volume
@@ -35,7 +36,10 @@ _SLOWEST_BYTES = 5e6
 
 @dataclass(frozen=True)
 class SeriesInfo:
-    """What a table of series shows, from headers only: texts (empty: unknown), ``shape`` and ``spacing`` (z, y, x)."""
+    """What a table of series shows, from headers only: texts (empty: unknown), ``shape`` and ``spacing`` (z, y, x).
+
+    ``outlines`` are the RTSTRUCT and SEG files that were found with it, and were drawn on it.
+    """
 
     sample: VolumeSample
     modality: str
@@ -50,6 +54,7 @@ class SeriesInfo:
     frame_of_reference: str
     slices: int
     warnings: tuple[str, ...]
+    outlines: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -139,7 +144,9 @@ def _of_file(path: Path, task: Task | None) -> VolumeListing:
         return _series_of(told.frames, path.parent, task)
     beside = [other for other in sorted(path.parent.iterdir()) if other == path or _same_kind(other)]
     whole = headers().frames(beside, task)
-    return _series_of([frame for frame in whole.frames if frame.series == series], path.parent, task)
+    listing = _series_of([frame for frame in whole.frames if frame.series == series], path.parent, task)
+    listing.series = with_outlines(listing.series, whole.drawings)
+    return listing
 
 
 def _same_kind(path: Path) -> bool:
@@ -156,6 +163,7 @@ def find_among(files: Sequence[Path], folder: Path, task: Task | None) -> Volume
         listing_of = _series_of(own, folder, task)
         listing.series += listing_of.series
         listing.failures += listing_of.failures
+    listing.series = with_outlines(listing.series, told.drawings)
     return listing
 
 

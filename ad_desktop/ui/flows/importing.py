@@ -108,12 +108,23 @@ def _label_of(folder: Path) -> Label | None:
 def _add_scan(found: Found, paths: list[Path], label: Label | None, task: Task) -> None:
     result = scan(paths, task)
     root = paths[0].parent if paths[0].is_dir() else None
-    items = [Item.of(s, label or Label.TO_CHECK, _folder(s.path, root)) for s in result.samples]
+    drawn = {info.sample.key: info.outlines for info in result.series if info.outlines}
+    items = [
+        Item.of(s, label or Label.TO_CHECK, _folder(s.path, root), mask=drawn.get(s.key, (None,))[0])
+        for s in result.samples
+    ]
     found.items += items
     if label is None:
         found.unclear += items
     found.failures += result.failures
     found.series += result.series
+    found.notes += [_drawn(info) for info in result.series if info.outlines]
+
+
+def _drawn(info: SeriesInfo) -> str:
+    shown, *others = (path.name for path in info.outlines)
+    more = f" ({', '.join(others)} beside it {'is' if len(others) == 1 else 'are'} not)" if others else ""
+    return f"{shown} was drawn on {info.sample.name}, and is shown as its known outline{more}."
 
 
 def _add_dataset(found: Found, dataset: MvtecDataset) -> None:

@@ -71,3 +71,11 @@ def test_the_known_outline_runs_around_the_published_mask(world, shared, tmp_pat
         rows, columns = np.nonzero(plane.cut(drawn.array, scene.slice_of(plane)))
         assert points.min(axis=0) == pytest.approx((columns.min() - 0.5, rows.min() - 0.5), abs=0.01)
         assert points.max(axis=0) == pytest.approx((columns.max() + 0.5, rows.max() + 0.5), abs=0.01)
+
+
+def test_one_that_lies_beside_its_series_is_offered(shared):
+    kind = shared / "data" / "dicom" / "petct_crop_STS_001" / "CT" / "dicom"
+    found = find([kind], None, Task())
+    [item] = found.items
+    assert item.mask == kind / "mask" / "RS.dcm"
+    assert [note for note in found.notes if "RS.dcm was drawn on" in note]

@@ -154,6 +154,18 @@ def _add_fit(commands: Any) -> None:
         help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",
     )  # fmt: skip
     scans.add_argument("--min-ml", default="0", metavar="ML", help="do not mark regions smaller than this")
+    scans.add_argument(
+        "--peak",
+        default="1",
+        metavar="TIMES",
+        help="mark only regions that rise to this many times the map's threshold",
+    )
+    scans.add_argument(
+        "--above",
+        default="none",
+        metavar="VALUE",
+        help="mark only what is brighter, in the scan's unit: none or SUV 2.5",
+    )
     scans.add_argument("--unit", default="", metavar="UNIT", help="unit of files that name none, such as HU or SUVbw")
     _device(parser)
     _json_flag(parser)

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.scoring.marking import Marking
 
 MOST = np.iinfo(np.int16).max
 """How many regions a label map of 16 bits can hold; the weakest are left out."""
 
 
 def find_volume_regions(
-    anomaly_map: NDArray[np.float32], threshold: float, volume: Volume, min_ml: float = 0.0
+    anomaly_map: NDArray[np.float32], threshold: float, volume: Volume, marking: Marking | None = None
 ) -> tuple[NDArray[np.int16], list[VolumeRegion]]:
     """The label map (z, y, x) and the regions where ``anomaly_map`` > ``threshold``, highest peak first.
 
-    Both leave out regions below ``min_ml`` millilitres. NaN voxels belong to no region.
+    Both leave out what ``marking`` does. NaN voxels belong to no region.
     """
-    from scipy import ndimage
-
-    found, count = ndimage.label(anomaly_map > threshold, structure=np.ones((3, 3, 3), bool))
+    found, count = (marking or Marking()).regions(anomaly_map, threshold, volume)
     labels = np.zeros(anomaly_map.shape, np.int16)
     if not count:
         return labels, []
@@ -38,9 +37,7 @@ def find_volume_regions(
     at_peak = np.flatnonzero(values == peak[owner])
     first = at_peak[np.unique(owner[at_peak], return_index=True)[1]]
     means = [np.bincount(owner, each, minlength=count) / voxels for each in (values, own)]
-    kept = [i for i in np.argsort(-peak, kind="stable").tolist() if voxels[i] * volume.voxel_ml >= min_ml * (1 - 1e-9)][
-        :MOST
-    ]
+    kept = np.argsort(-peak, kind="stable").tolist()[:MOST]
     number = np.zeros(count, np.int16)
     number[kept] = np.arange(1, len(kept) + 1)
     labels.ravel()[where] = number[owner]

@@ -54,12 +54,12 @@ class VoxelMetrics:
         self._true = self._both = self._marked = 0
         self._lesions = self._found = self._false = self._scans = 0
 
-    def add(self, anomaly_map: NDArray[np.float32], truth: Mask, seen: Mask | None = None, least: int = 0) -> None:
-        """Count one scan: map, ``truth`` and ``seen`` (None: everywhere) are (z, y, x).
+    def add(
+        self, anomaly_map: NDArray[np.float32], truth: Mask, seen: Mask | None = None, marked: Mask | None = None
+    ) -> None:
+        """Count one scan: map, ``truth``, ``seen`` (None: everywhere), ``marked`` (None: all above the threshold).
 
-        Regions above the threshold of fewer than ``least`` voxels do not count as marked.
-
-        ``UserError`` for values that are not finite, ``ValueError`` for shapes that differ.
+        All are (z, y, x). ``UserError`` for values that are not finite, ``ValueError`` for shapes that differ.
         """
         if not anomaly_map.shape == truth.shape == (truth if seen is None else seen).shape:
             raise ValueError(f"a map of {anomaly_map.shape} voxels and a truth of {truth.shape}")
@@ -71,23 +71,22 @@ class VoxelMetrics:
         self._histogram.add(values[anomalous], ANOMALOUS)
         self._scans += 1
         self._true += int(truth.sum())
-        self._count_regions(anomaly_map, truth, looked, least)
+        above = None if self._threshold is None else anomaly_map > self._threshold
+        self._count_regions(above if marked is None else marked, truth, looked)
 
-    def _count_regions(self, anomaly_map: NDArray[np.float32], truth: Mask, looked: Mask, least: int) -> None:
+    def _count_regions(self, marked: Mask | None, truth: Mask, looked: Mask) -> None:
         from scipy import ndimage
 
         touching = np.ones((3, 3, 3), bool)
         lesions, count = ndimage.label(truth, touching)
         self._lesions += int(count)
-        if self._threshold is None:
+        if marked is None:
             return
-        regions, count = ndimage.label((anomaly_map > self._threshold) & looked, touching)
-        large = np.bincount(regions.ravel(), minlength=1) >= least
-        large[0] = False
-        marked = large[regions]
+        marked = marked & looked
+        regions, count = ndimage.label(marked, touching)
         both = int((marked & truth).sum())
         self._found += len(np.unique(lesions[marked & truth]))
-        self._false += int(large.sum()) - len(np.unique(regions[marked & truth]))
+        self._false += int(count) - len(np.unique(regions[marked & truth]))
         self._both, self._marked = self._both + both, self._marked + int(marked.sum())
         if truth.any():
             self._dices.append(2 * both / int(marked.sum() + truth.sum()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +101,7 @@ def evaluate_dataset(model: FittedModel, dataset: MvtecDataset, task: Task) -> E
     for item, result in zip(dataset.test, results, strict=True):
         try:
             if isinstance(result.prediction, VolumePrediction):
-                _add_scan(found, voxels, item, result, result.prediction, model.min_ml, task)
+                _add_scan(found, voxels, item, result, result.prediction, model, task)
             else:
                 _add(found, pixels, item, result)
         except InputError as error:
@@ -131,16 +130,16 @@ def _add(found: Evaluation, pixels: PixelMetrics, item: TestItem, result: Result
 
 def _add_scan(
     found: Evaluation, voxels: VoxelMetrics, item: TestItem, result: Result, prediction: VolumePrediction,
-    min_ml: float, task: Task,
+    model: FittedModel, task: Task,
 ) -> None:  # fmt: skip
     found.scores.append(prediction.anomaly_score)
     found.defects.append(item.defect)
     if result.volume is None or (item.mask is None and item.defect is not None):
         return
     truth = np.zeros(prediction.shape, bool) if item.mask is None else load_truth(item.mask, result.volume, task)
-    # A region of just the smallest size counts, whatever rounding did to it.
-    least = math.ceil(min_ml / result.volume.voxel_ml - 1e-6)
-    voxels.add(prediction.anomaly_map, truth, prediction.looked_at, least)
+    anomaly_map, seen, limit = prediction.anomaly_map, prediction.looked_at, model.map_threshold
+    marked = None if limit is None else model.marking.regions(anomaly_map, limit, result.volume, seen)[0] > 0
+    voxels.add(anomaly_map, truth, seen, marked)
 
 
 def voxel_figures(voxels: VoxelResult, map_threshold: float | None) -> dict[str, Any]:

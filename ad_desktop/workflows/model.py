@@ -14,6 +14,7 @@ from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.detectors.tiled.detector import TiledDetector
 from ad_desktop.errors import UserError
+from ad_desktop.scoring.marking import Marking
 from ad_desktop.scoring.thresholds import Threshold, conformal_threshold, percentile, uncalibrated_threshold
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 
@@ -123,10 +124,10 @@ class FittedModel:
         return tuple(self.detector.held_out_scans) or self.normal_keys
 
     @property
-    def min_ml(self) -> float:
-        """Regions of a scan smaller than this are not marked."""
+    def marking(self) -> Marking:
+        """Which regions of a scan's map are marked."""
         settings = self.scans.settings if self.scans else self.zero_shot_slices
-        return settings.min_ml if settings else 0.0
+        return settings.marking if settings else Marking()
 
     @property
     def slice_threshold(self) -> Threshold | None:

@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
+from ad_desktop.scoring.marking import Marking
 from ad_desktop.scoring.volume_regions import find_volume_regions
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, -1]])
@@ -63,7 +64,7 @@ def test_small_regions_and_none() -> None:
     assert [(region.voxels, round(region.volume_ml, 9)) for region in regions] == [(1, 1.0), (2, 2.0)]
     assert labels.dtype == np.int16
     assert labels[3, 4, 5] == 1
-    labels, regions = find_volume_regions(field, 1, volume, min_ml=1.5)
+    labels, regions = find_volume_regions(field, 1, volume, Marking(min_ml=1.5))
     assert [(region.label, region.peak) for region in regions] == [(1, 2.0)]
     assert int((labels > 0).sum()) == 2
     assert find_volume_regions(field, 99, volume)[1] == []

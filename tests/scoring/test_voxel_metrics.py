@@ -94,7 +94,7 @@ def test_wrong_input_is_refused() -> None:
         VoxelMetrics(0).add(np.full((2, 2, 2), np.nan, np.float32), np.zeros((2, 2, 2), bool))
 
 
-def test_small_regions_are_not_marked() -> None:
+def test_what_is_marked_can_be_told() -> None:
     maps, truth, seen = scans(1, n=2)
     found = (maps[1] > 1.5) & seen[1]
     labels, count = components(found)
@@ -103,7 +103,7 @@ def test_small_regions_are_not_marked() -> None:
     kept = np.isin(labels, 1 + np.flatnonzero(sizes >= least))
     assert 0 < kept.sum() < found.sum()
     metrics = VoxelMetrics(1.5)
-    metrics.add(maps[1], truth[1], seen[1], least)
+    metrics.add(maps[1], truth[1], seen[1], kept)
     told = metrics.result()
     assert told.dice == pytest.approx(2 * (kept & truth[1]).sum() / (kept.sum() + truth[1].sum()))
     lesions, _ = components(truth[1])

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QTreeWidget, QTreeWid
 from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.data.volumes.volume import SUV
 from ad_desktop.jobs import Job, JobRunner, LaneName
+from ad_desktop.scoring.marking import Marking
 from ad_desktop.scoring.volume_regions import find_volume_regions
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.session import Session
@@ -70,8 +71,8 @@ class VolumeRegionsPanel(QFrame):
             self._fill((), 0.0, None)
             return
         model = self._session.model
-        least = model.min_ml if model is not None else 0.0
-        job = self._runner.submit("Regions", lambda task: _regions(found, level, least), LaneName.VIEWER, quiet=True)
+        marking = Marking() if model is None else model.marking
+        job = self._runner.submit("Regions", lambda task: _regions(found, level, marking), LaneName.VIEWER, quiet=True)
         self._job = job
         job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level, found))
 
@@ -119,5 +120,5 @@ class VolumeRegionsPanel(QFrame):
             self.jumped.emit(self.regions[place].peak_position)
 
 
-def _regions(found: AnomalyMap, level: float, min_ml: float) -> list[VolumeRegion]:
-    return find_volume_regions(found.volume.array, level, found.scan, min_ml)[1]
+def _regions(found: AnomalyMap, level: float, marking: Marking) -> list[VolumeRegion]:
+    return find_volume_regions(found.volume.array, level, found.scan, marking)[1]

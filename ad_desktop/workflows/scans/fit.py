@@ -36,6 +36,8 @@ def fit_scans(
     check_spec(options.groups)
     if options.threshold_rule != HELD_OUT:
         raise UserError("For scans the threshold comes from held-out scans only: choose the rule held-out.")
+    # Wrong settings are told before scans are read.
+    _ = settings.marking
     if settings.mask not in MASKS:
         # The model finds them from whatever folder it is used in.
         settings = replace(settings, mask=str(Path(settings.mask).expanduser().absolute()))

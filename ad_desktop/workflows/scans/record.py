@@ -28,7 +28,7 @@ def scan_record(model: FittedModel, result: Result, prediction: VolumePrediction
     if volume.shape != anomaly_map.shape:
         raise InputError(result.sample.path, "it is not the scan any more that was checked: check it again")
     limit = model.map_threshold
-    labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume, model.min_ml)
+    labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume, model.marking)
     return VolumeRecord(
         str(result.sample.path), volume, anomaly_map, labels, regions, judgement.anomaly_score, judgement.threshold,
         limit, judgement.pred_label, judgement.percentile, prediction.slice_scores,
@@ -67,7 +67,7 @@ def scan_regions(model: FittedModel, result: Result, prediction: VolumePredictio
     if model.map_threshold is None:
         return []
     volume = _volume(model, result)
-    return find_volume_regions(prediction.anomaly_map, model.map_threshold, volume, model.min_ml)[1]
+    return find_volume_regions(prediction.anomaly_map, model.map_threshold, volume, model.marking)[1]
 
 
 def _volume(model: FittedModel, result: Result) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from ad_desktop.data.volumes.stack import AXES
 from ad_desktop.data.volumes.volume import HU
 from ad_desktop.detectors.params import make_params, param
 from ad_desktop.errors import InputError, UserError
+from ad_desktop.scoring.marking import Marking
 from ad_desktop.workflows.scans.heights import Heights
 
 PRESETS = {"soft-tissue": (350, 50), "lung": (1500, -500), "bone": (2000, 500), "brain": (80, 40)}
@@ -43,6 +45,14 @@ class SliceSettings:
         0.0, "Regions smaller than this many millilitres are not marked: not in lists, masks, exports or Dice",
         label="Smallest region", minimum=0.0, maximum=10_000.0,
     )  # fmt: skip
+    peak: float = param(
+        1.0, "Regions are marked only where the map rises to this many times its threshold (hysteresis); 1: all are",
+        label="Peak of regions", minimum=1.0, maximum=1000.0,
+    )  # fmt: skip
+    above: str = param(
+        "none", "Only what is brighter than this is marked, in the scan's unit, such as 2.5 for PET in SUV; none: "
+        "everything may be", label="Only above",
+    )  # fmt: skip
     unit: str = param("", "Unit of scans whose files name none, such as HU or SUVbw")
     top_share: float = param(
         0.05, "A scan's score is the mean of this share of its slices, the highest ones (one at least)",
@@ -61,6 +71,19 @@ class SliceSettings:
         if not 0 < height < 1e5:
             raise UserError(f"bands={self.bands}: write auto, none, or a height in mm such as 10.")
         return height
+
+    @property
+    def marking(self) -> Marking:
+        """Which regions of a scan's map are marked; ``UserError``."""
+        if self.above == "none":
+            return Marking(self.min_ml, self.peak)
+        try:
+            above = float(self.above)
+        except ValueError:
+            above = math.nan
+        if not math.isfinite(above):
+            raise UserError(f"above={self.above}: write none, or a value in the scans' unit such as 2.5.")
+        return Marking(self.min_ml, self.peak, above)
 
     def chosen(self, first: int, last: int) -> range:
         """The slices to look at, 0-based, where the body reaches from ``first`` to ``last``; ``UserError``."""

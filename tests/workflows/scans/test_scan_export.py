@@ -77,7 +77,7 @@ def test_small_regions_are_left_out_everywhere(model: FittedModel, tmp_path: Pat
     for least, count in ((largest, 1), (1.01 * largest, 0)):
         view = replace(model.scans, settings=replace(model.scans.settings, min_ml=least))
         strict = replace(model, scans=view)
-        assert strict.min_ml == least
+        assert strict.marking.min_ml == least
         assert len(scan_regions(strict, result, prediction_of(result))) == count
         folder = tmp_path / str(count)
         exporter = Exporter(strict, [sample], folder, ("mask", "json"))

@@ -28,7 +28,7 @@ class Marking:
 
     def regions(
         self, anomaly_map: NDArray[np.float32], threshold: float, volume: Volume, seen: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.int32], int]:
+    ) -> tuple[NDArray[np.int64], int]:
         """Labels (z, y, x), 0 for none, and how many; ``seen`` is where the scan was looked at (None: everywhere).
 
         NaN voxels belong to no region.
@@ -52,4 +52,4 @@ class Marking:
             kept &= high
         kept[0] = False
         numbers = np.cumsum(kept) * kept
-        return numbers[labels].astype(np.int32), int(kept.sum())
+        return np.asarray(numbers[labels], np.int64), int(kept.sum())

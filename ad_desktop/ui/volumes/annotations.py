@@ -6,9 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap, QRegion
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap, QRegion
 
 from ad_desktop.ui.volumes.geometry import scale_bar
+from ad_desktop.ui.volumes.scene import ColourLayer
 
 _CROSS = QColor(255, 209, 102, 200)
 _CROSS_SEAM = QColor(0, 0, 0, 90)
@@ -17,6 +18,7 @@ _LETTER_ROOM = 24
 """How far from the edges the crosshair ends, so that it does not run through the letters."""
 _MARGIN = 8
 _BAR_SHARE = 0.3
+_STRIP = 9
 _KEPT = 200
 _SEAM = 2
 
@@ -71,6 +73,20 @@ class Annotator:
             painter.drawLines(lines)
         above = QRect(room.left(), room.top(), room.width(), room.height() - 9)
         self._text(painter, above, text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, ink)
+
+    def colours(self, painter: QPainter, room: QRect, layer: ColourLayer, ink: Ink) -> None:
+        """What a layer's colours stand for, at the lower right."""
+        wide = round(min(140.0, _BAR_SHARE * room.width()))
+        bar = QRect(room.right() - _MARGIN - 2 - wide, room.bottom() - _MARGIN - _STRIP, wide, _STRIP)
+        strip = QImage(256, 1, QImage.Format.Format_ARGB32)
+        for place, colour in enumerate(layer.table):
+            strip.setPixel(place, 0, colour | 0xFF000000)
+        painter.fillRect(bar.adjusted(-1, -1, 1, 1), ink.seam)
+        painter.drawImage(bar, strip, strip.rect().adjusted(1, 0, 0, 0))
+        low, high = (f"{end:+.3g}".replace("-", "\N{MINUS SIGN}") for end in (layer.low, layer.high))
+        above = QRect(room.left(), room.top(), room.width() - 2, room.height() - _STRIP - 5)
+        text = f"{low} … {high} {layer.unit}".strip()
+        self._text(painter, above, text, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, ink)
 
     def _text(
         self, painter: QPainter, room: QRect, text: str, where: Qt.AlignmentFlag, ink: Ink, bold: bool = False

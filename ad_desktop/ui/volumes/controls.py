@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from ad_desktop.data.volumes.windows import PRESETS, Preset, applies
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
+from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.fused_look import FusedControls, FusedLooks
 
 _THICKNESS = 20.0
@@ -52,6 +53,18 @@ class VolumeControls(QFrame):
         self.contour = self._toggle("Threshold contour", "vector-polyline", "T",
                                     "Outline what lies above the threshold")  # fmt: skip
         self.truth = self._toggle("Known outline", "shape-polygon-plus", "K", "Outline the known mask")
+        self.aspects = {
+            Aspect.LESIONS: self._toggle("Lesions", "map-marker-radius-outline", "L",
+                                         "The scan with the anomaly map, lesions outlined"),
+            Aspect.HEALTHY: self._toggle("Pseudo-healthy version", "heart-outline", "H",
+                                         "Healthy appearance painted over what does not belong", on=False),
+            Aspect.RESIDUAL: self._toggle("Signed residual", "plus-minus-variant", "E",
+                                          "The scan less its healthy version: blue lower, red higher", on=False),
+        }  # fmt: skip
+        self.every = self._toggle("All beside each other", "view-grid-outline", "B",
+                                  "Original, healthy version, residual and lesions of one plane", on=False)  # fmt: skip
+        self.turn = self._action("Next plane", "axis-arrow", ["V"], "Go on to the next plane where one fills the room")
+        self._offered = self._active = False
         self.fit = self._action("Fit to window", "fit-to-page-outline", ["F", "0"])
         self.thickness = QDoubleSpinBox()
         self.thickness.setRange(1, 3000)
@@ -77,6 +90,9 @@ class VolumeControls(QFrame):
         self.preset.activated.connect(lambda _: self.preset_chosen.emit(self.preset.currentData()))
         for toggle in self._remembered().values():
             toggle.toggled.connect(self._change)
+        for aspect, action in self.aspects.items():
+            action.triggered.connect(lambda _=False, chosen=aspect: self.choose(chosen))
+        self.every.toggled.connect(self._change)
         self.slab.toggled.connect(self._change)
         self.thickness.valueChanged.connect(self._change)
         self.opacity.valueChanged.connect(self._change)
@@ -86,18 +102,54 @@ class VolumeControls(QFrame):
         """Thickness of the slab in mm; 0: a single slice."""
         return self.thickness.value() if self.slab.isChecked() else 0.0
 
+    @property
+    def aspect(self) -> Aspect:
+        """What the planes are to show."""
+        chosen = [aspect for aspect, action in self.aspects.items() if action.isChecked()]
+        return chosen[0] if self._offered else Aspect.LESIONS
+
+    @property
+    def every_aspect(self) -> bool:
+        """Whether all aspects are to be shown, of one plane."""
+        return self._offered and self.every.isChecked()
+
+    def choose(self, aspect: Aspect) -> None:
+        """Show an aspect of the scan in all planes."""
+        for other, action in self.aspects.items():
+            action.setChecked(other is aspect)
+        self.every.setChecked(False)
+        self._change()
+
+    def offer_painted(self, offered: bool) -> None:
+        """Offer the aspects that need a healthy version of the scan, or only the usual one."""
+        if offered != self._offered:
+            self._offered = offered
+            self._show_painted()
+            self.changed.emit()
+
     def actions_of_view(self) -> list[QAction]:
         """Actions for menus and for the keys of other widgets."""
         return [
-            *self.presets, self.invert, self.neurological, self.crosshair, self.maximise, self.compare, self.slab,
-            self.fit, self.contour, self.truth,
+            *self.presets, self.invert, self.neurological, self.crosshair, self.maximise, self.turn, self.compare,
+            *self._actions_painted(), self.slab, self.fit, self.contour, self.truth,
         ]  # fmt: skip
+
+    def _actions_painted(self) -> list[QAction]:
+        return [*self.aspects.values(), self.every]
+
+    def _show_painted(self) -> None:
+        for action in self._actions_painted():
+            action.setEnabled(self._active and self._offered)
+            action.setVisible(self._active and self._offered)
+        self.painted.setVisible(self._offered)
 
     def set_active(self, active: bool) -> None:
         """Let the keys act, or leave them to another viewer."""
+        self._active = active
         for action in self.actions_of_view():
             action.setEnabled(active)
             action.setVisible(active)
+        self._show_painted()
 
     def offer_presets(self, unit: str) -> None:
         """Offer what makes sense for values in ``unit``."""
@@ -121,8 +173,12 @@ class VolumeControls(QFrame):
         flow.addWidget(group([button_of(self.slab), self.thickness], spacing=2))
         flow.addWidget(group([QLabel("On top"), self.fusion, self.look], spacing=4))
         flow.addWidget(group([QLabel("Map"), self.opacity]))
+        self.painted = group([button_of(action) for action in self._actions_painted()], spacing=2)
+        self.painted.hide()
+        flow.addWidget(self.painted)
         toggles = (
-            self.contour, self.truth, self.compare, self.crosshair, self.neurological, self.maximise, self.fit,
+            self.contour, self.truth, self.compare, self.crosshair, self.neurological, self.maximise, self.turn,
+            self.fit,
         )  # fmt: skip
         flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
 

@@ -97,8 +97,7 @@ class Facts(QScrollArea):
             ("Position", describe_position(volume, index)),
             ("Value", describe_value(volume, index)),
         ]
-        colours = [layer for layer in scene.layers if isinstance(layer, ColourLayer)]
-        return rows + [(layer.title, value_of(layer, volume, index)) for layer in colours]
+        return rows + [(layer.title, value_of(layer, volume, index)) for layer in scene.values_over]
 
 
 def notes_of(volume: Volume) -> list[str]:
@@ -132,7 +131,7 @@ def value_of(layer: ColourLayer, grid: Volume, index: Index) -> str:
     x, y, z = np.rint(other.index(grid.position(index))).astype(int).tolist()
     if not all(0 <= i < n for i, n in zip((z, y, x), other.shape, strict=True)):
         return "outside"
-    return f"{float(other.array[z, y, x]):.5g} {layer.unit}".strip()
+    return f"{float(other.array[z, y, x]):{'+' if layer.signed else ''}.5g} {layer.unit}".strip()
 
 
 def _breakable(text: str) -> str:

@@ -10,6 +10,7 @@ from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Prediction
 from ad_desktop.jobs import Job, JobRunner, LaneName
+from ad_desktop.task import Task
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
@@ -17,7 +18,17 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.paint import Mode
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.fusion import Fusion
-from ad_desktop.ui.volumes.overlays import AnomalyMap, fused_layer, map_layers, place_map, place_truth, truth_layer
+from ad_desktop.ui.volumes.overlays import (
+    AnomalyMap,
+    fused_layer,
+    map_layers,
+    place_map,
+    place_residual,
+    place_truth,
+    residual_layer,
+    residual_top,
+    truth_layer,
+)
 from ad_desktop.ui.volumes.scene import Layer, Scene
 from ad_desktop.ui.volumes.source import OpenScan
 
@@ -54,6 +65,8 @@ class Layering(QObject):
         self._prediction: Prediction | None = None
         self.map: AnomalyMap | None = None
         self._map: PlaneSampler | None = None
+        self._residual: tuple[PlaneSampler, float] | None = None
+        self._residual_job: Job | None = None
         self._mask: PlaneSampler | None = None
         self._fused: PlaneSampler | None = None
         self._job: Job | None = None
@@ -68,6 +81,7 @@ class Layering(QObject):
         """Another scan is shown."""
         self._item, self._scan = item, scan
         self._prediction = self.map = self._mask = self._fused = None
+        self._residual = self._residual_job = None
         self.map_changed.emit()
         self._fusion.set_base(scan)
         self._controls.truth.setEnabled(item is not None and item.mask is not None)
@@ -104,7 +118,7 @@ class Layering(QObject):
         if prediction is self._prediction:
             return
         self._prediction = prediction
-        self.map = None
+        self.map = self._residual = self._residual_job = None
         self.map_changed.emit()
         self._soon.start()
         if self._job is not None:
@@ -120,6 +134,28 @@ class Layering(QObject):
         self._job = job
         job.succeeded.connect(lambda found: self._take_map(prediction, found))
         job.failed.connect(lambda error: self._problems.error("Anomaly map", error))
+        if own is not None:
+            self._find_residual(own, scan)
+
+    def _find_residual(self, prediction: Prediction, scan: OpenScan) -> None:
+        def work(_: Task) -> tuple[Volume, float] | None:
+            residual = place_residual(prediction, scan)
+            return None if residual is None else (residual, residual_top(residual))
+
+        self._residual_job = job = self._runner.submit("Healthy version", work, LaneName.VIEWER, quiet=True)
+        job.succeeded.connect(lambda found: self._take_residual(prediction, found))
+        job.failed.connect(lambda error: self._problems.error("Healthy version", error))
+        job.finished.connect(lambda: self._end_residual(job))
+
+    def _take_residual(self, prediction: Prediction, found: tuple[Volume, float] | None) -> None:
+        if found is not None and prediction is self._prediction and self._scan is not None:
+            residual, top = found
+            self._residual = PlaneSampler(residual, self._scan.volume), top
+
+    def _end_residual(self, job: Job) -> None:
+        if job is self._residual_job:
+            self._residual_job = None
+            self._lay()
 
     def _take_map(self, prediction: Prediction, found: AnomalyMap) -> None:
         if prediction is self._prediction and self._scan is not None:
@@ -163,4 +199,8 @@ class Layering(QObject):
             layers += map_layers(self.map, self._map, level, Mode.HEAT, opacity, shown, colour)
         if self._mask is not None and controls.truth.isChecked():
             layers.append(truth_layer(self._mask, self._theme.colours.truth))
-        self._scene.set_layers(layers)
+        residual = None if self._residual is None else residual_layer(*self._residual, opacity)
+        self._scene.set_layers(layers, residual)
+        if self._residual_job is None:
+            # Until it is known, what was offered for the scan before stays: the planes are not to jump.
+            controls.offer_painted(residual is not None)

@@ -12,6 +12,7 @@ from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import SUV, Volume
 from ad_desktop.detectors.base import Prediction
+from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
@@ -22,6 +23,10 @@ from ad_desktop.ui.volumes.source import OpenScan
 _FADE = 40
 """Codes over which a fused scan fades in, so that its background leaves the scan below bare."""
 _MAP_COLOURS = "inferno"
+_RESIDUAL_COLOURS = "CET-D1A"
+_RESIDUAL_PERCENT = 99.5
+_RESIDUAL_FADE = 0.5
+NO_UNIT_TEXT = "(the scan's own values)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,37 @@ def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
     """Read where lesions are known to be, as ``evaluate`` does, on the scan's axes; for a job, ``InputError``."""
     mask = load_truth(path, scan.original, task)
     return scan.volume.with_array(scan.turn.apply(mask.view(np.uint8)), "")
+
+
+def place_residual(prediction: Prediction, scan: OpenScan) -> Volume | None:
+    """What a scan differs in from its healthy version, on its axes, for methods that paint one; slow, for a job."""
+    residual = prediction.residual if isinstance(prediction, VolumePrediction) else None
+    if residual is None or residual.shape != scan.original.shape:
+        return None
+    return scan.volume.with_array(scan.turn.apply(residual))
+
+
+def residual_top(residual: Volume) -> float:
+    """The value of the strongest colours: hardly any voxel that differs at all differs by more."""
+    size = np.abs(residual.array[residual.array != 0])
+    return max(float(np.percentile(size, _RESIDUAL_PERCENT)), 1e-6) if size.size else 1.0
+
+
+def residual_layer(sampler: PlaneSampler, top: float, opacity: float) -> ColourLayer:
+    """What differs, in two colours that meet at 0, where nothing is painted."""
+    unit = sampler.volume.unit or NO_UNIT_TEXT
+    return ColourLayer("Residual", sampler, -top, top, residual_table(opacity), unit, signed=True)
+
+
+def residual_table(opacity: float) -> tuple[int, ...]:
+    """Blue for what is lower than healthy, red for what is higher, more opaque towards both ends; code 128 is 0."""
+    colours = pyqtgraph.colormap.get(_RESIDUAL_COLOURS).getLookupTable(nPts=255, alpha=False).astype(np.uint32)
+    # The first code is that of what is outside.
+    red, green, blue = np.concatenate([colours[:1], colours]).T
+    far = np.abs(np.arange(256) - 128) / 127
+    alpha = np.rint(255 * opacity * np.clip(far, 0, 1) ** _RESIDUAL_FADE).astype(np.uint32)
+    alpha[0] = 0
+    return tuple(((alpha << 24) | (red << 16) | (green << 8) | blue).tolist())
 
 
 def map_layers(

@@ -13,11 +13,12 @@ from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.volume import Array
 from ad_desktop.data.volumes.windows import Window, to_codes
 from ad_desktop.ui.volumes.annotations import ON_BLACK, ON_WHITE, Annotator
+from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.geometry import Eye
 from ad_desktop.ui.volumes.lines import Outlines
 from ad_desktop.ui.volumes.outline import outline
 from ad_desktop.ui.volumes.projector import Projector
-from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer, Scene
+from ad_desktop.ui.volumes.scene import ColourLayer, Layer, LineLayer, Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class PlanePainter:
         self._projector = projector
         self._annotator = Annotator()
         self._outlines = Outlines()
-        self._ground: _Ground | None = None
+        self._grounds: dict[bool, _Ground] = {}
 
     @property
     def state(self) -> tuple[int, float]:
@@ -57,20 +58,21 @@ class PlanePainter:
         """Distance in mm between rows and between columns."""
         return self.plane.spacing(self._scene.grid)
 
-    def paint(self, painter: QPainter, room: QRect, eye: Eye, title: str = "", bare: bool = False) -> None:
-        """Fill a room; ``title`` is added to the plane's own, ``bare`` leaves out what lies over the scan."""
+    def paint(self, painter: QPainter, room: QRect, eye: Eye, title: str = "", aspect: Aspect = Aspect.LESIONS) -> None:
+        """Fill a room with an aspect of the scan; ``title`` is added to the plane's own."""
         scene, (index, _) = self._scene, self.state
+        healthy = aspect is Aspect.HEALTHY and scene.residual is not None and not scene.bare
         painter.fillRect(room, Qt.GlobalColor.white if scene.window.inverted else Qt.GlobalColor.black)
         to_room = eye.transform(QSizeF(room.size()))
         painter.setTransform(to_room)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        values = self._values(index)
+        values = scene.healthy_cut(self.plane) if healthy else self._values(index)
         if values is not None:
-            self._draw(painter, self._grey(values), 1)
-        layers = () if bare or scene.bare else scene.layers
+            self._draw(painter, self._grey(values, healthy), 1)
+        layers = self._layers(aspect)
         for layer in layers:
             if isinstance(layer, ColourLayer):
-                codes = to_codes(layer.sampler.cut(self.plane, index), layer.low, layer.high)
+                codes = layer.codes(layer.sampler.cut(self.plane, index))
                 self._draw(painter, _coloured(codes, layer.table), layer.sampler.step(self.plane))
         painter.resetTransform()
         for layer in layers:
@@ -78,6 +80,19 @@ class PlanePainter:
                 self._outline(painter, room, layer, index, to_room)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._annotate(painter, room, eye, title)
+        if aspect is Aspect.RESIDUAL and scene.residual is not None and not scene.bare:
+            ink = ON_WHITE if scene.window.inverted else ON_BLACK
+            self._annotator.colours(painter, room, scene.residual, ink)
+
+    def _layers(self, aspect: Aspect) -> list[Layer]:
+        """What lies over the ground; outlines stay over all but the scan alone."""
+        scene = self._scene
+        if scene.bare or aspect is Aspect.ORIGINAL:
+            return []
+        if not aspect.painted or scene.residual is None:
+            return list(scene.layers)
+        lines: list[Layer] = [layer for layer in scene.layers if isinstance(layer, LineLayer)]
+        return [scene.residual, *lines] if aspect is Aspect.RESIDUAL else lines
 
     def _values(self, index: int) -> Array | None:
         scene = self._scene
@@ -85,14 +100,14 @@ class PlanePainter:
             return scene.cut(self.plane)
         return self._projector.get(scene.grid, self.plane, index, scene.slab_mm)
 
-    def _grey(self, values: Array) -> QImage:
-        window, ground = self._scene.window, self._ground
+    def _grey(self, values: Array, healthy: bool) -> QImage:
+        window, ground = self._scene.window, self._grounds.get(healthy)
         if ground is None or ground.values is not values or ground.window != window:
             codes = to_codes(values, window.low, window.high)
             height, width = codes.shape
             codes = np.invert(codes) if window.inverted else codes
             image = QImage(codes.data, width, height, codes.strides[0], QImage.Format.Format_Grayscale8)
-            ground = self._ground = _Ground(values, window, image.convertToFormat(QImage.Format.Format_RGB32))
+            ground = self._grounds[healthy] = _Ground(values, window, image.convertToFormat(QImage.Format.Format_RGB32))
         return ground.image
 
     def _draw(self, painter: QPainter, image: QImage, step: int) -> None:

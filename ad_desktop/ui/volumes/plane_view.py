@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QWidget
 
 from ad_desktop.data.volumes.windows import Window
 from ad_desktop.ui.volumes.annotations import cross_region, draw_cross
+from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.geometry import Eye
 from ad_desktop.ui.volumes.painting import PlanePainter
 from ad_desktop.ui.volumes.projector import Projector
@@ -38,7 +39,7 @@ class PlaneView(QWidget):
     """Wheel scrolls, dragging pans (on the crosshair: moves it), right drag sets the window, Ctrl+wheel zooms.
 
     ``hovered`` carries the voxel under the cursor (x first) or None, ``maximise`` comes with a double click,
-    ``seen`` when another part of the plane is in view. A ``bare`` view shows nothing that lies over the scan.
+    ``seen`` when another part of the plane is in view. ``aspect`` is what it shows of the scan.
     """
 
     hovered = Signal(object)
@@ -47,12 +48,12 @@ class PlaneView(QWidget):
     seen = Signal()
 
     def __init__(
-        self, scene: Scene, painter: PlanePainter, projector: Projector, bare: bool = False,
+        self, scene: Scene, painter: PlanePainter, projector: Projector, aspect: Aspect = Aspect.LESIONS,
         parent: QWidget | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self.plane = plane = painter.plane
-        self._bare = bare
+        self.aspect = aspect
         self._title = ""
         self._scene = scene
         self._painter = painter
@@ -97,10 +98,11 @@ class PlaneView(QWidget):
         elif other.eye is not None:
             self.see(other.eye)
 
-    def set_title(self, title: str) -> None:
-        """Say more of what is shown, behind the plane and its slice."""
-        if title != self._title:
-            self._title = title
+    def set_aspect(self, aspect: Aspect, title: str) -> None:
+        """Show another aspect of the scan, and say so behind the plane and its slice."""
+        if (aspect, title) != (self.aspect, self._title):
+            self.aspect, self._title = aspect, title
+            self.setAccessibleName(f"{self.plane.title} plane, {title}" if title else f"{self.plane.title} plane")
             self._repaint_all()
 
     def see(self, eye: Eye, fitted: bool = False) -> None:
@@ -256,7 +258,7 @@ class PlaneView(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         painter = QPainter(pixmap)
         painter.setFont(self.font())
-        self._painter.paint(painter, self.rect(), eye, self._title, self._bare)
+        self._painter.paint(painter, self.rect(), eye, self._title, self.aspect)
         painter.end()
         self._shown = self._painter.state
         return pixmap

@@ -1,12 +1,16 @@
-"""The three planes and the facts, two by two; or one plane alone; or each without and with what lies over it."""
+"""The three planes and the facts, two by two; or one plane alone; or aspects of the scan beside each other."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QWidget
 
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.facts import Facts
 from ad_desktop.ui.volumes.painting import PlanePainter
 from ad_desktop.ui.volumes.plane_view import PlaneView
@@ -53,7 +57,8 @@ class Pane(QWidget):
 class Quad(QWidget):
     """``active`` is the plane that keys act on: the one that had the focus last.
 
-    ``originals`` are second views of the planes, of the scan alone; they see what the others see.
+    ``originals`` are second views of the planes, of the scan alone, ``painted`` further ones of its healthy version and
+    of what differs; all views of a plane see the same part of it.
     """
 
     hovered = Signal(object)
@@ -64,19 +69,27 @@ class Quad(QWidget):
         self.active = Plane.AXIAL
         self._alone: Plane | None = None
         self._compared = False
+        self._every = False
+        self._aspect = Aspect.LESIONS
         self.facts = Facts(scene, theme)
         painters = {plane: PlanePainter(plane, scene, projector) for plane in Plane}
         self.panes = {plane: Pane(PlaneView(scene, painters[plane], projector), scene) for plane in Plane}
-        self.originals = {plane: PlaneView(scene, painters[plane], projector, bare=True) for plane in Plane}
+        self.originals = {plane: PlaneView(scene, painters[plane], projector) for plane in Plane}
+        self.painted = {
+            (plane, aspect): PlaneView(scene, painters[plane], projector)
+            for plane in Plane for aspect in (Aspect.HEALTHY, Aspect.RESIDUAL)
+        }  # fmt: skip
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
         for plane, original in self.originals.items():
-            original.setAccessibleName(f"{plane.title} plane, original")
-            original.set_title("original")
-            view = self.panes[plane].view
-            self._connect(view, original)
-            self._connect(original, view)
+            original.set_aspect(Aspect.ORIGINAL, "original")
+            views = [self.panes[plane].view, original]
+            for aspect in (Aspect.HEALTHY, Aspect.RESIDUAL):
+                self.painted[plane, aspect].set_aspect(aspect, aspect.value)
+                views.append(self.painted[plane, aspect])
+            for view in views:
+                self._connect(view, [other for other in views if other is not view])
         self._arrange()
 
     @property
@@ -100,37 +113,74 @@ class Quad(QWidget):
         """Show the scan alone at the left, and with what lies over it at the right."""
         if compared != self._compared:
             self._compared = compared
-            for pane in self.panes.values():
-                pane.view.set_title("result" if compared else "")
             self._arrange()
+
+    def set_aspect(self, aspect: Aspect, every: bool) -> None:
+        """Show another aspect in the planes, or ``every`` one of a single plane."""
+        if (aspect, every) != (self._aspect, self._every):
+            self._aspect, self._every = aspect, every
+            self._arrange()
+
+    def turn(self) -> None:
+        """Go on to the next plane, where only one is shown."""
+        following = _ROWS[(_ROWS.index(self._single or self.active) + 1) % len(_ROWS)]
+        self.active = following
+        if self._alone is not None:
+            self._alone = following
+        self._arrange()
+        self.panes[following].view.setFocus()
+
+    @property
+    def _single(self) -> Plane | None:
+        """The plane that has all the room."""
+        return self._alone or (self.active if self._every else None)
 
     def fit(self) -> None:
         """Show all planes whole."""
         for pane in self.panes.values():
             pane.view.fit()
 
-    def _connect(self, view: PlaneView, other: PlaneView) -> None:
+    def _connect(self, view: PlaneView, others: Sequence[PlaneView]) -> None:
         plane = view.plane
         view.focused.connect(lambda: self._activate(plane))
         view.maximise.connect(lambda: self.set_alone(None if self._alone else plane))
         view.hovered.connect(self._hover)
-        view.seen.connect(lambda: other.follow(view))
+        for other in others:
+            view.seen.connect(partial(other.follow, view))
 
     def _arrange(self) -> None:
         used: set[tuple[int, int]] = set()
+        # What is hidden hands the focus on, and with it what is active.
+        single, active = self._single, self.active
+        beside = self._compared or self._every
         for plane, pane in self.panes.items():
-            original, shown = self.originals[plane], self._alone in (None, plane)
-            if self._compared:
-                row = _ROWS.index(plane)
+            original, shown, row = self.originals[plane], single in (None, plane), _ROWS.index(plane)
+            aspect, title = self._shown(beside)
+            pane.view.set_aspect(aspect, title)
+            if self._every:
+                self._put(original, (0, 0), shown, used)
+                self._put(pane, (1, 1), shown, used)
+            elif self._compared:
                 self._put(original, (row, 0), shown, used)
                 self._put(pane, (row, 1), shown, used)
             else:
                 self._put(original, (2, 0), False, used)
                 self._put(pane, _PLACES[plane], shown, used)
-        self._put(self.facts, (2, 1) if self._compared else (1, 1), not self._compared and self._alone is None, used)
+            for which, place in ((Aspect.HEALTHY, (0, 1)), (Aspect.RESIDUAL, (1, 0))):
+                self._put(self.painted[plane, which], place, shown and self._every, used)
+        self._put(self.facts, (2, 1) if beside else (1, 1), not beside and self._alone is None, used)
         for number in range(len(_ROWS)):
             self._grid.setRowStretch(number, int(any(row == number for row, _ in used)))
             self._grid.setColumnStretch(number, int(any(column == number for _, column in used)))
+        self.active = active
+
+    def _shown(self, beside: bool) -> tuple[Aspect, str]:
+        """What the planes themselves show, and what is said of it."""
+        if self._every:
+            return Aspect.LESIONS, Aspect.LESIONS.value
+        if self._aspect is Aspect.LESIONS:
+            return self._aspect, "result" if beside else ""
+        return self._aspect, self._aspect.value
 
     def _put(self, widget: QWidget, place: tuple[int, int], shown: bool, used: set[tuple[int, int]]) -> None:
         self._grid.addWidget(widget, *place)

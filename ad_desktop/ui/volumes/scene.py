@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.volumes.cuts import Cuts
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.volume import Array, Volume
-from ad_desktop.data.volumes.windows import Window
+from ad_desktop.data.volumes.windows import Window, to_codes
 
 Index = tuple[int, int, int]
 """A voxel, x first."""
@@ -21,7 +23,8 @@ Index = tuple[int, int, int]
 class ColourLayer:
     """Values painted over the volume: ``low`` to ``high`` through ``table``, 256 ``0xAARRGGBB``.
 
-    The first entry should be transparent: it is also what lies outside.
+    The first entry should be transparent: it is also what lies outside. Of ``signed`` values none has that code, and
+    0, halfway between ``low`` and ``high``, has 128.
     """
 
     title: str
@@ -30,6 +33,15 @@ class ColourLayer:
     high: float
     table: tuple[int, ...]
     unit: str = ""
+    signed: bool = False
+
+    def codes(self, values: Array) -> NDArray[np.uint8]:
+        """Places of values in the table; what is not a number has the first one."""
+        if not self.signed:
+            return to_codes(values, self.low, self.high)
+        step = (self.high - self.low) / (_CODES - 1)
+        codes = to_codes(np.maximum(values, np.float32(self.low)), self.low - 1.5 * step, self.high - 0.5 * step)
+        return np.where(np.isnan(values), np.uint8(0), codes)
 
 
 @dataclass(frozen=True)
@@ -45,10 +57,14 @@ class LineLayer:
 
 Layer = ColourLayer | LineLayer
 
+_CODES = 255
+"""Codes of signed values: 1 to 255."""
+
 
 class Scene(QObject):
     """State of the planes, changed on the main thread only.
 
+    ``layers`` lie over the volume, ``residual`` is the volume less its healthy version, on its own voxels.
     ``changed`` comes when everything has to be painted anew, ``moved`` when the place looked at is another,
     ``replaced`` before both when it is another volume.
     """
@@ -67,8 +83,10 @@ class Scene(QObject):
         self.bare = False
         self.slab_mm = 0.0
         self.layers: tuple[Layer, ...] = ()
+        self.residual: ColourLayer | None = None
         self._cuts: Cuts | None = None
         self._cut: dict[Plane, tuple[int, Array]] = {}
+        self._healthy: dict[Plane, tuple[int, Array]] = {}
 
     @property
     def grid(self) -> Volume:
@@ -82,8 +100,10 @@ class Scene(QObject):
         self.volume = volume
         self.window = window
         self.layers = ()
+        self.residual = None
         self._cuts = None if volume is None else Cuts(volume.array)
         self._cut.clear()
+        self._healthy.clear()
         if volume is not None:
             z, y, x = volume.shape
             self.cross = (x // 2, y // 2, z // 2)
@@ -103,9 +123,13 @@ class Scene(QObject):
             self.window = window
             self.changed.emit()
 
-    def set_layers(self, layers: Sequence[Layer]) -> None:
-        """Put these over the volume, the first lowest."""
+    def set_layers(self, layers: Sequence[Layer], residual: ColourLayer | None = None) -> None:
+        """Put these over the volume, the first lowest, and take what it differs in from its healthy version."""
         self.layers = tuple(layers)
+        before = None if self.residual is None else self.residual.sampler
+        if before is not (None if residual is None else residual.sampler):
+            self._healthy.clear()
+        self.residual = residual
         self.changed.emit()
 
     def set_look(
@@ -155,9 +179,25 @@ class Scene(QObject):
             last = self._cut[plane] = index, self._cuts.get(plane, index)
         return last[1]
 
+    def healthy_cut(self, plane: Plane) -> Array:
+        """The same slice of its healthy version; the volume's own where there is none."""
+        index, last = self.slice_of(plane), self._healthy.get(plane)
+        if self.residual is None:
+            return self.cut(plane)
+        if last is None or last[0] != index:
+            healthy = self.cut(plane) - self.residual.sampler.cut(plane, index)
+            last = self._healthy[plane] = index, healthy
+        return last[1]
+
+    @property
+    def values_over(self) -> list[ColourLayer]:
+        """All whose values at a voxel can be told."""
+        colours = [layer for layer in self.layers if isinstance(layer, ColourLayer)]
+        return colours if self.residual is None else [*colours, self.residual]
+
     @property
     def cuts(self) -> list[Cuts]:
         """The slices of the volume, and of what lies over it on its own voxels."""
         own = [] if self._cuts is None else [self._cuts]
-        samplers = {layer.sampler for layer in self.layers if layer.sampler.same}
+        samplers = {layer.sampler for layer in (*self.layers, *self.values_over) if layer.sampler.same}
         return own + [sampler.cuts for sampler in samplers]

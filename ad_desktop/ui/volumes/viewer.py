@@ -26,7 +26,7 @@ from ad_desktop.ui.volumes.projector import Projector
 from ad_desktop.ui.volumes.quad import Quad
 from ad_desktop.ui.volumes.question import FrameQuestion
 from ad_desktop.ui.volumes.regions import VolumeRegionsPanel
-from ad_desktop.ui.volumes.scene import ColourLayer, Index, Scene
+from ad_desktop.ui.volumes.scene import Index, Scene
 from ad_desktop.ui.volumes.source import OpenScan, ScanReader, ScanSource
 from ad_desktop.ui.volumes.unit_question import UnitQuestion
 from ad_desktop.ui.volumes.units import FolderUnits
@@ -101,6 +101,8 @@ class VolumeViewer(QWidget):
         controls.fit.triggered.connect(self.quad.fit)
         controls.maximise.triggered.connect(self._maximise)
         self.quad.maximised.connect(controls.maximise.setChecked)
+        self.quad.maximised.connect(self._follow_alone)
+        controls.turn.triggered.connect(self.quad.turn)
         self.quad.hovered.connect(self._read_out)
 
     def _show_current(self, item: Item | None) -> None:
@@ -169,7 +171,14 @@ class VolumeViewer(QWidget):
     def _follow_look(self) -> None:
         controls = self.controls
         self.quad.set_compared(controls.compare.isChecked())
+        self.quad.set_aspect(controls.aspect, controls.every_aspect)
+        controls.turn.setEnabled(self._item is not None and (controls.every_aspect or self.quad.alone is not None))
         self.scene.set_look(controls.neurological.isChecked(), controls.crosshair.isChecked(), controls.slab_mm)
+
+    def _follow_alone(self, alone: bool) -> None:
+        if alone:
+            self.controls.every.setChecked(False)
+        self._follow_look()
 
     def _jump(self, position: tuple[float, float, float]) -> None:
         if self.scene.volume is not None:
@@ -184,9 +193,5 @@ class VolumeViewer(QWidget):
             self.readout.emit("")
             return
         parts = [describe_position(volume, index), describe_value(volume, index)]
-        parts += [
-            f"{layer.title} {value_of(layer, volume, index)}"
-            for layer in self.scene.layers
-            if isinstance(layer, ColourLayer)
-        ]
+        parts += [f"{layer.title} {value_of(layer, volume, index)}" for layer in self.scene.values_over]
         self.readout.emit("   ·   ".join(parts))

@@ -38,12 +38,14 @@ class VolumePrediction(Prediction):
     """What a detector says of a scan of ``shape`` (z, y, x); higher is more anomalous.
 
     ``slice_scores`` (n,) float64 holds a score for each slice along ``axis``, NaN where it was not looked at.
-    ``grid`` (k, h, w) holds the maps of the slices ``scored`` (k,), each of which covers ``frame``.
+    ``grid`` (k, h, w) holds the maps of the slices ``scored`` (k,), each of which covers ``frame``; the slices
+    ``between`` them take the map of the nearest one.
     ``examined_bits`` are the packed bits of where the scan was examined (None: everywhere).
     """
 
     slice_scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     scored: tuple[int, ...] = ()
+    between: tuple[int, ...] = ()
     axis: str = "axial"
     shape: tuple[int, int, int] = (0, 0, 0)
     affine: Affine = field(default_factory=lambda: np.eye(4))
@@ -64,7 +66,9 @@ class VolumePrediction(Prediction):
         seen = np.zeros(self.shape, bool)
         stack = planes(seen, self.affine, self.axis)
         _, rows, columns = stack.shape
-        stack[list(self.scored)] = self.frame.paste(np.ones((self.frame.pixels,) * 2, np.float32), rows, columns) > 0
+        stack[[*self.scored, *self.between]] = (
+            self.frame.paste(np.ones((self.frame.pixels,) * 2, np.float32), rows, columns) > 0
+        )
         mask = self.examined_voxels
         return seen if mask is None else seen & mask
 
@@ -86,6 +90,8 @@ class VolumePrediction(Prediction):
         _, rows, columns = stack.shape
         for grid, index in zip(self.grid, self.scored, strict=True):
             stack[index] = self.frame.paste(upsample(grid, self.size, self.smoothing, self.mirrored), rows, columns)
+        for index in self.between:
+            stack[index] = stack[min(self.scored, key=lambda scored: abs(scored - index))]
         mask = self.examined_voxels
         if mask is not None:
             found[~mask] = 0

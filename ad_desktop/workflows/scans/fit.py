@@ -18,6 +18,7 @@ from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failu
 from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
 from ad_desktop.workflows.scans.calibrate import calibrate_scans
 from ad_desktop.workflows.scans.detector import by_height
+from ad_desktop.workflows.scans.room import with_room
 from ad_desktop.workflows.scans.settings import MASKS, SliceSettings
 from ad_desktop.workflows.scans.settle import settle
 from ad_desktop.workflows.scans.slicer import Opener
@@ -47,9 +48,7 @@ def fit_scans(
     assign_groups(options.groups, [sample.key for sample in unique], None)
     task.report("Preparing the network")
     detector.load(task)
-    # A method for whole scans knows heights by itself.
-    chosen = replace(settings, bands="none") if detector.volumetric else settings
-    view = settle(unique, chosen, opener, task)
+    view = settle(unique, settings, opener, task, whole=detector.volumetric)
     detector = by_height(detector, view)
     detector.load(task)
     failures: list[Failure] = []
@@ -60,7 +59,8 @@ def fit_scans(
             # What black and white are is settled; the detector only has to be told.
             told = [SliceSample(sample.path, value_range=(view.settled.low, view.settled.high)) for sample in unique]
             detector.survey(told, task)
-            detector.fit(usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task), task)
+            slices = usable_slices(detector, unique, view, opener, failures, "Learning normal scans", task)
+            detector.fit(slices if view.heights is None else with_room(slices, len(unique), task), task)
             calibration = calibrate_scans(detector, view, options.groups, task)
     except UserError as error:
         # To the detector each slice is a picture.

@@ -14,6 +14,7 @@ from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.scoring.volume_scores import volume_score
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
+from ad_desktop.workflows.scans.settings import SliceSettings
 from ad_desktop.workflows.scans.slicer import Opener, Slicer
 from ad_desktop.workflows.scans.stream import prepared_slices, slicers
 from ad_desktop.workflows.scans.whole import whole_prediction
@@ -29,6 +30,8 @@ def predict_scans(
     view = model.scans or model.zero_shot_slices
     if view is None:
         raise UserError("The model was fitted on pictures, and cannot check scans. Fit one on normal scans.")
+    # Where nothing was learned, the step can only be meant for the slices that are looked at.
+    step = view.step if isinstance(view, SliceSettings) else 1
     task.report("Preparing the network")
     model.detector.load(task)
     for done, (sample, slicer) in enumerate(slicers(samples, view, opener, task)):
@@ -36,22 +39,24 @@ def predict_scans(
             yield Result(sample, error=slicer.reason, unsuited=isinstance(slicer, UnsuitedError)), None
             continue
         try:
-            prediction = predict_volume(model.detector, slicer, f"Checking scans ({done + 1} of {len(samples)})", task)
+            message = f"Checking scans ({done + 1} of {len(samples)})"
+            prediction = predict_volume(model.detector, slicer, message, task, step)
         except InputError as error:
             yield Result(sample, error=error.reason), None
         else:
             yield Result(sample, prediction), slicer.volume
 
 
-def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task) -> Prediction:
-    """Score one scan; ``InputError`` where a slice cannot be used."""
+def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task, step: int = 1) -> Prediction:
+    """Score one scan by every ``step``-th slice; ``InputError`` where a slice cannot be used."""
     if detector.volumetric:
         task.report(message)
         return whole_prediction(detector, slicer, task)
-    settings, indices = slicer.view.settings, slicer.body.indices
+    settings, seen = slicer.view.settings, slicer.body.indices
+    indices = seen[::step]
     found: list[Prediction] = []
     batch: list[Prepared] = []
-    for at, (_, item) in enumerate(prepared_slices(detector, slicer, task)):
+    for at, (_, item) in enumerate(prepared_slices(detector, slicer, task, step)):
         task.report(message, at, len(indices))
         if isinstance(item, InputError):
             raise item
@@ -68,8 +73,9 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task)
     return VolumePrediction(
         volume_score(scores, settings.top_share), np.stack([p.grid for p in found]), found[0].size,
         {"highest slice": float(np.nanmax(scores))}, smoothing=found[0].smoothing, slice_scores=scores,
-        scored=tuple(indices), axis=settings.axis, shape=slicer.volume.shape, affine=slicer.volume.affine,
-        frame=slicer.frame, examined_bits=None if examined is None else np.packbits(examined),
+        scored=tuple(indices), between=tuple(sorted({*seen} - {*indices})), axis=settings.axis,
+        shape=slicer.volume.shape, affine=slicer.volume.affine, frame=slicer.frame,
+        examined_bits=None if examined is None else np.packbits(examined),
     )  # fmt: skip
 
 

@@ -27,7 +27,10 @@ class SliceSettings:
     slices: str = param(
         "all", "Slices to look at: all, FIRST:LAST counted from 1, or shares of the body's extent such as 20%:80%"
     )
-    step: int = param(1, "Learn from every n-th slice only: faster, with a less certain threshold", minimum=1)
+    step: int = param(
+        1, "Learn from every n-th slice only: faster, with a less certain threshold; without normal scans, look at no "
+        "more than these", minimum=1,
+    )  # fmt: skip
     window: str = param(
         "auto", "What is shown as black and white: LOW,HIGH in the scan's unit; soft-tissue, lung, bone, brain for CT; "
         "percentile, of each scan by itself; auto: settled by the normal scans",
@@ -139,17 +142,31 @@ class Settled:
 
 @dataclass(frozen=True)
 class ScanView:
-    """Settings with what was settled; this is what a model of scans keeps."""
+    """Settings with what was settled; this is what a model of scans keeps.
+
+    ``whole``: the method takes whole scans, and no slices are cut.
+    """
 
     settings: SliceSettings = field(default_factory=SliceSettings)
     settled: Settled = Settled(0, 1, True, "", "", 256, 1)
     heights: Heights | None = None
+    whole: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form that ``from_json`` takes back."""
-        words = " ".join(part.describe() for part in (self.settled, self.heights) if part is not None)
+        words = " ".join(self.describe())
         heights = self.heights and self.heights.to_json()
-        return {"settings": asdict(self.settings), "settled": asdict(self.settled), "heights": heights, "words": words}
+        return {
+            "settings": asdict(self.settings),
+            "settled": asdict(self.settled),
+            "heights": heights,
+            "words": words,
+            "whole": self.whole,
+        }
+
+    def describe(self) -> list[str]:
+        """How slices are cut and compared, in words; nothing for a method that takes whole scans."""
+        return [] if self.whole else [part.describe() for part in (self.settled, self.heights) if part is not None]
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ScanView:
@@ -157,7 +174,12 @@ class ScanView:
         # Models of before there were heights compare every slice with all.
         settings = make_params(SliceSettings, {"bands": "none", **told["settings"]})
         heights = told.get("heights")
-        return cls(settings, Settled(**told["settled"]), Heights.from_json(heights) if heights else None)
+        return cls(
+            settings,
+            Settled(**told["settled"]),
+            Heights.from_json(heights) if heights else None,
+            bool(told.get("whole")),
+        )
 
 
 def fixed_window(window: str, unit: str, path: str) -> tuple[float, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,11 +26,17 @@ SCALED_RANGE = (-0.1, 1.5)
 """Black and white in parts of a scan's own 1st to 99th percentile: room for what is brighter than anything normal."""
 
 
-def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Opener, task: Task) -> ScanView:
-    """Black and white, field and pitch from up to 16 normal scans; ``UserError`` where none can be used."""
+def settle(
+    samples: Sequence[VolumeSample], settings: SliceSettings, opener: Opener, task: Task, whole: bool = False
+) -> ScanView:
+    """Black and white, field and pitch from up to 16 normal scans; ``UserError`` where none can be used.
+
+    A method that takes scans ``whole`` knows heights by itself.
+    """
     step = max(1, -(-len(samples) // SURVEYED))
     ranges, fields, pitches, units, modalities = [], [], [], [], []
     profiles, seen, spacings = [], [], []
+    settings = replace(settings, bands="none") if whole else settings
     band = settings.band_mm
     failures: list[Failure] = []
     for done, sample in enumerate(chosen := samples[::step]):
@@ -66,10 +73,10 @@ def settle(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Ope
     if profiles:
         spacing = settings.step * float(np.median(spacings))
         heights = settle_heights(profiles, seen, spacing, len(samples), band)
-    for part in (settled, heights):
-        if part is not None:
-            task.note(part.describe())
-    return ScanView(settings, settled, heights)
+    view = ScanView(settings, settled, heights, whole)
+    for words in view.describe():
+        task.note(words)
+    return view
 
 
 def settle_alone(sample: VolumeSample, volume: Volume, settings: SliceSettings) -> ScanView:

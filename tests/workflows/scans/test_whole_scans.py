@@ -64,6 +64,11 @@ def test_thresholds_come_from_scans_that_were_kept_apart(outcome: FitOutcome) ->
     assert (maps > model.map_threshold).mean() == pytest.approx(0.01, abs=0.001)
 
 
+def test_nothing_is_said_of_slices_that_are_not_cut(outcome: FitOutcome) -> None:
+    assert not [note for note in outcome.notes if "Slices were cut" in note]
+    assert outcome.model.scans.to_json()["words"] == ""
+
+
 def test_new_healthy_scans_keep_the_promise(outcome: FitOutcome) -> None:
     new = scans(*(f"new{number:03}" for number in range(200, 208)))
     found = [result.prediction for result, _ in predict_scans(outcome.model, new, opener, Task())]

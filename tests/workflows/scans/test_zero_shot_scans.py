@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from tiny_clip import tiny_clip
 
 from ad_desktop.data.samples import Sample, VolumeSample
+from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import HU
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.scoring.volume_scores import volume_score
@@ -90,6 +92,26 @@ def test_each_slice_is_a_picture_of_its_own(model: FittedModel, samples: list[Sa
         assert abs(float(item.pixels.mean()) - float(grey.mean())) < 1
     scores = [one.anomaly_score for one in detector.predict(prepared)]
     np.testing.assert_allclose(_scan(result).slice_scores[list(_scan(result).scored)], scores, atol=1e-6)
+
+
+def test_a_step_thins_what_is_looked_at(model: FittedModel, samples: list[Sample]) -> None:
+    [full] = predict(model, samples[:1], Task())
+    every, stepped = _scan(full), replace(model, slices=replace(SETTINGS, step=2))
+    [found] = predict(stepped, samples[:1], Task())
+    thin = _scan(found)
+    assert thin.scored == every.scored[::2]
+    np.testing.assert_allclose(
+        thin.slice_scores[list(thin.scored)], every.slice_scores[list(thin.scored)], atol=1e-6
+    )  # fmt: skip
+    assert np.isfinite(thin.slice_scores).sum() == len(thin.scored)
+    # Each slice between them shows the map of its neighbour: regions stay connected, and nothing is left out.
+    np.testing.assert_array_equal(thin.looked_at, every.looked_at)
+    seen, drawn = (planes(each, thin.affine, "sagittal") for each in (thin.looked_at, thin.anomaly_map))
+    own, beside = thin.between[0] - 1, thin.between[0]
+    both = seen[own] & seen[beside]
+    first, second = drawn[own][both], drawn[beside][both]
+    np.testing.assert_array_equal(first, second)
+    assert first.max() > 0
 
 
 def test_measured_on_scans_with_known_lesions(model: FittedModel, tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import platformdirs
+
+import ad_desktop.ui  # noqa: F401 - before pyqtgraph, which it makes load faster
+
+# isort: split
 import pyqtgraph
 from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import QSettings, Qt, QTimer

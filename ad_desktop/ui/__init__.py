@@ -1,0 +1,1 @@
+from ad_desktop.ui import mirrors as mirrors

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
-import qtawesome
 from PySide6.QtCore import QObject, QSize
 from PySide6.QtGui import QIcon, QPixmap
+from qtawesome import IconicFont, get_fonts_info
 from shiboken6 import isValid
 
 from ad_desktop.data.samples import Label
@@ -17,6 +19,18 @@ LABEL_ICONS = {
     Label.TO_CHECK: "help-circle-outline",
     Label.ANOMALOUS: "alert-octagon",
 }
+
+
+_SET = "materialdesignicons6-webfont"
+
+
+@cache
+def _font() -> IconicFont:
+    """The one font that is used, loaded once: QtAwesome itself would load, and check, all twelve that it has."""
+    folder, fonts = get_fonts_info()
+    font = next(name for name in fonts if name.startswith(_SET))
+    charmap = next(path.name for path in Path(folder).glob(f"{_SET}-charmap*.json"))
+    return IconicFont(("mdi6", font, charmap))
 
 
 class _TakesIcon(Protocol):
@@ -39,7 +53,7 @@ class Icons(QObject):
         colours = self._theme.colours
         tint = getattr(colours, colour)
         if (name, tint) not in self._made:
-            self._made[name, tint] = qtawesome.icon(f"mdi6.{name}", color=tint, color_disabled=colours.line)
+            self._made[name, tint] = _font().icon(f"mdi6.{name}", color=tint, color_disabled=colours.line)
         return self._made[name, tint]
 
     def pixmap(self, name: str, colour: str, size: int, ratio: float) -> QPixmap:

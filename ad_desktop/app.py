@@ -27,6 +27,7 @@ from ad_desktop.resources import resource
 from ad_desktop.ui.crash.journal import Journal
 from ad_desktop.ui.crash.unexpected import Unexpected
 from ad_desktop.ui.crash.watch import CrashWatch
+from ad_desktop.ui.flows.samples import Bundled
 from ad_desktop.ui.main_window import MainWindow
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.style import StyleSheet
@@ -92,7 +93,11 @@ def make_window(app: QApplication, runner: JobRunner, log_file: Path) -> MainWin
     if appearance in list(Appearance):
         theme.set_appearance(Appearance(appearance))
     StyleSheet(app, theme)
-    return MainWindow(runner, Session(), theme, settings, detectors(), resource("sample"), log_file, app.windowIcon())
+    bundled = Bundled(
+        resource("sample"), resource("scans", "brain-two-lesions.nii.gz"),
+        resource("scans", "brain-two-lesions_mask.nii.gz"), resource("models", "brain-t1.adm"),
+    )  # fmt: skip
+    return MainWindow(runner, Session(), theme, settings, detectors(), bundled, log_file, app.windowIcon())
 
 
 def start_log() -> Path:

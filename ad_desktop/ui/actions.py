@@ -25,6 +25,9 @@ class Actions(QObject):
         self.open_sample = make(
             "Open the &sample", "school-outline", tip="Fit and check a small bundled set of pictures"
         )
+        self.open_scan = make(
+            "Open a sample s&can", "brain", tip="A brain with two lesions, and a model of healthy brains to find them"
+        )
         self.open_model = make("Open &model…", "folder-open-outline", "Ctrl+M", "Open a fitted model")
         self.save_model = make("&Save model…", "content-save-outline", _Standard.Save, "Save the fitted model")
         self.export = make("&Export…", "export", "Ctrl+E", "Write overlays, masks, maps and tables to a folder")

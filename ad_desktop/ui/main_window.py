@@ -26,6 +26,7 @@ from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
 from ad_desktop.ui.flows.predicting import PredictFlow
 from ad_desktop.ui.flows.ranking import RankWhenScored
+from ad_desktop.ui.flows.samples import Bundled, SampleFlow
 from ad_desktop.ui.flows.updating import Changed, change_text
 from ad_desktop.ui.help.dialogs import HelpDialogs
 from ad_desktop.ui.icons import Icons
@@ -71,7 +72,7 @@ class MainWindow(QMainWindow):
         theme: Theme,
         settings: QSettings,
         detectors: Mapping[str, type[Detector]],
-        sample: Path,
+        bundled: Bundled,
         log_file: Path,
         icon: QIcon,
     ) -> None:
@@ -81,7 +82,6 @@ class MainWindow(QMainWindow):
         self._runner = runner
         self._settings = settings
         self._theme = theme
-        self._sample = sample
         self._log_file = log_file
         self.reporter = Reporter(self)
         self.session = session
@@ -93,11 +93,14 @@ class MainWindow(QMainWindow):
         self.predicting = PredictFlow(runner, session, self.problems, self)
         self.exporting = ExportFlow(runner, session, self.problems, self)
         self.dialogs = FileDialogs(settings, self)
-        self.unsaved = UnsavedModel(session, self.fitting, sample, self._choose_model_place, self)
+        self.unsaved = UnsavedModel(session, self.fitting, bundled.pictures, self._choose_model_place, self)
         self._asks = True
         icons = Icons(theme)
         self.actions_ = Actions(icons, self.undo_stack, self)
         self._make_parts(icons, detectors)
+        self.samples = SampleFlow(
+            bundled, session, self.importing, self.edits, self.scan_viewer, self._open_model, self
+        )
         self.ranking = RankWhenScored(session, self.predicting, self.library.view, self)
         self.menus = Menus(self, self.actions_, settings)
         docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.why, self.problems_dock)]
@@ -118,9 +121,7 @@ class MainWindow(QMainWindow):
 
     def open_sample(self) -> None:
         """Add the bundled sample, fit on its good pictures and score the rest."""
-        job = self.importing.open([self._sample])
-        if job is not None:
-            job.succeeded.connect(lambda _: self.fit())
+        self.samples.open_pictures(self.fit)
 
     def fit(self) -> None:
         """Fit with what the model dock says."""
@@ -169,7 +170,7 @@ class MainWindow(QMainWindow):
         self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
         self.viewer = Viewer(
             session, self._runner, icons, theme, self._settings, self.undo_stack, self.library.view.neighbours,
-            a.add_folder, a.open_sample, a.fit,
+            a.add_folder, [a.open_sample, a.open_scan], a.fit,
         )  # fmt: skip
         arrows = [self.viewer.controls.previous, self.viewer.controls.next]
         self.scan_viewer = VolumeViewer(
@@ -202,6 +203,7 @@ class MainWindow(QMainWindow):
         a.add_folder.triggered.connect(self.dialogs.ask_folder)
         a.add_files.triggered.connect(self.dialogs.ask_pictures)
         a.open_sample.triggered.connect(self.open_sample)
+        a.open_scan.triggered.connect(self.samples.open_scan)
         a.open_model.triggered.connect(self.dialogs.ask_model)
         a.save_model.triggered.connect(self._choose_model_place)
         a.export.triggered.connect(self.ask_export)

@@ -19,7 +19,7 @@ class Menus:
         self.recent_folders = RecentMenu("Recent f&olders", "folders", settings, window)
         self.recent_models = RecentMenu("Recent &models", "models", settings, window)
         file = bar.addMenu("&File")
-        file.addActions([actions.add_folder, actions.add_files, actions.open_sample])
+        file.addActions([actions.add_folder, actions.add_files, actions.open_sample, actions.open_scan])
         file.addMenu(self.recent_folders)
         file.addSeparator()
         file.addActions([actions.open_model, actions.save_model])

@@ -18,6 +18,8 @@ from toy_detector import ToyDetector
 
 from ad_desktop.detectors import registry
 from ad_desktop.jobs import JobRunner
+from ad_desktop.resources import resource
+from ad_desktop.ui.flows.samples import Bundled
 from ad_desktop.ui.main_window import MainWindow
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.style import StyleSheet
@@ -75,9 +77,9 @@ def make_window(qtbot, qapp, theme, settings, toy, tmp_path: Path) -> Iterator[C
     def make() -> MainWindow:
         runner = JobRunner()
         runners.append(runner)
-        window = MainWindow(
-            runner, Session(), theme, settings, toy, tmp_path / "pictures", tmp_path / "log" / "a.log", QIcon()
-        )
+        scan, mask = (resource("scans", f"brain-two-lesions{part}.nii.gz") for part in ("", "_mask"))
+        bundled = Bundled(tmp_path / "pictures", scan, mask, resource("models", "brain-t1.adm"))
+        window = MainWindow(runner, Session(), theme, settings, toy, bundled, tmp_path / "log" / "a.log", QIcon())
         windows.append(window)
         # pytest-qt closes it before this fixture ends, and nobody would answer a question then.
         qtbot.addWidget(window, before_close_func=MainWindow.close_now)

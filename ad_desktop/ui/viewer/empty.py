@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.theme import Theme
+from ad_desktop.ui.viewer.flow import FlowLayout
 
 _STEPS = (
     (
@@ -20,11 +23,12 @@ _STEPS = (
 
 
 class EmptyState(QWidget):
-    """The three steps, and a sample one click away."""
+    """The three steps, and samples one click away."""
 
     def __init__(
-        self, icons: Icons, theme: Theme, add_folder: QAction, open_sample: QAction, parent: QWidget | None = None
-    ) -> None:
+        self, icons: Icons, theme: Theme, add_folder: QAction, samples: Sequence[QAction],
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._icons = icons
         self._theme = theme
@@ -47,7 +51,7 @@ class EmptyState(QWidget):
             column.addLayout(self._step(number, what, why))
             column.addSpacing(8)
         column.addSpacing(10)
-        column.addLayout(self._buttons(add_folder, open_sample))
+        column.addWidget(self._buttons(add_folder, samples))
         wide = QHBoxLayout()
         wide.addStretch(1)
         wide.addLayout(column, 6)
@@ -83,18 +87,21 @@ class EmptyState(QWidget):
         row.addLayout(text, 1)
         return row
 
-    def _buttons(self, add_folder: QAction, open_sample: QAction) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self.sample = QPushButton("Open the sample")
-        self.sample.setToolTip(open_sample.toolTip())
-        self.sample.setObjectName("primary")
-        self.sample.clicked.connect(open_sample.trigger)
+    def _buttons(self, add_folder: QAction, samples: Sequence[QAction]) -> QWidget:
+        """``samples`` of pictures and of a scan."""
+        self.sample, self.scan = (QPushButton(text) for text in ("Open the sample", "Open a sample scan"))
         folder = QPushButton("Add a folder…")
-        folder.clicked.connect(add_folder.trigger)
-        row.addWidget(self.sample)
-        row.addWidget(folder)
-        row.addStretch(1)
-        return row
+        buttons = (self.sample, self.scan, folder)
+        for button, action in zip(buttons, (*samples, add_folder), strict=True):
+            button.setToolTip(action.toolTip())
+            button.clicked.connect(action.trigger)
+        self.sample.setObjectName("primary")
+        widget = QWidget()
+        flow = FlowLayout(widget, across=8)
+        flow.setContentsMargins(0, 0, 0, 0)
+        for button in buttons:
+            flow.addWidget(button)
+        return widget
 
     def _paint(self) -> None:
         colours = self._theme.colours

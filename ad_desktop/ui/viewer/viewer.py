@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QUndoStack
@@ -50,7 +50,7 @@ class Viewer(QWidget):
         undo: QUndoStack,
         neighbours: Callable[[], list[Item]],
         add_folder: QAction,
-        open_sample: QAction,
+        samples: Sequence[QAction],
         fit: QAction,
         parent: QWidget | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class Viewer(QWidget):
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setMargin(32)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.empty = EmptyState(icons, theme, add_folder, open_sample)
+        self.empty = EmptyState(icons, theme, add_folder, samples)
         self._build()
         self._find_delay = QTimer(self, singleShot=True, interval=60)
         self._find_delay.timeout.connect(self._request_findings)

@@ -40,6 +40,7 @@ class Layering(QObject):
     """
 
     map_changed = Signal()
+    residual_changed = Signal()
 
     def __init__(
         self,
@@ -88,6 +89,11 @@ class Layering(QObject):
         self._follow_results()
         self._read_mask()
         self._soon.start()
+
+    @property
+    def residual(self) -> Volume | None:
+        """What the current scan differs in from its healthy version."""
+        return None if self._residual is None else self._residual[0].volume
 
     def relabel(self, scan: OpenScan) -> None:
         """The scan shown has another unit."""
@@ -151,6 +157,7 @@ class Layering(QObject):
         if found is not None and prediction is self._prediction and self._scan is not None:
             residual, top = found
             self._residual = PlaneSampler(residual, self._scan.volume), top
+            self.residual_changed.emit()
 
     def _end_residual(self, job: Job) -> None:
         if job is self._residual_job:

@@ -23,10 +23,10 @@ from ad_desktop.ui.volumes.source import OpenScan
 _FADE = 40
 """Codes over which a fused scan fades in, so that its background leaves the scan below bare."""
 _MAP_COLOURS = "inferno"
-_RESIDUAL_COLOURS = "CET-D1A"
+_RESIDUAL_COLOURS = "CET-D1"
 _RESIDUAL_PERCENT = 99.5
 _RESIDUAL_FADE = 0.5
-NO_UNIT_TEXT = "(the scan's own values)"
+_NO_UNIT = "(no unit)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def residual_top(residual: Volume) -> float:
 
 def residual_layer(sampler: PlaneSampler, top: float, opacity: float) -> ColourLayer:
     """What differs, in two colours that meet at 0, where nothing is painted."""
-    unit = sampler.volume.unit or NO_UNIT_TEXT
+    unit = sampler.volume.unit or _NO_UNIT
     return ColourLayer("Residual", sampler, -top, top, residual_table(opacity), unit, signed=True)
 
 

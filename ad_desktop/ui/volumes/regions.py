@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ad_desktop.data.volumes.region import VolumeRegion
-from ad_desktop.data.volumes.volume import SUV
+from ad_desktop.data.volumes.volume import SUV, Volume
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.scoring.marking import Marking
 from ad_desktop.scoring.volume_regions import find_volume_regions
@@ -19,14 +19,19 @@ from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.overlays import AnomalyMap
 
 _TITLES = ("No.", "Volume", "Peak at", "Map peak", "Map mean")
+_RESIDUAL = "Mean of the scan less its healthy version: below 0 darker than healthy, above 0 brighter"
 _ROWS = 4
 _MOST = 500
 
 
 class VolumeRegionsPanel(QFrame):
-    """Follows the anomaly map and the threshold; ``jumped`` carries the LPS position of the chosen region's peak."""
+    """Follows the anomaly map and the threshold; ``listed`` comes after it.
+
+    ``jumped`` carries the LPS position of the chosen region's peak.
+    """
 
     jumped = Signal(object)
+    listed = Signal()
 
     def __init__(self, session: Session, runner: JobRunner, layering: Layering, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,6 +60,7 @@ class VolumeRegionsPanel(QFrame):
         self._soon = QTimer(self, singleShot=True, interval=60)
         self._soon.timeout.connect(self._find)
         layering.map_changed.connect(self._soon.start)
+        layering.residual_changed.connect(self._soon.start)
         session.threshold_changed.connect(self._soon.start)
         self.hide()
 
@@ -72,18 +78,24 @@ class VolumeRegionsPanel(QFrame):
             return
         model = self._session.model
         marking = Marking() if model is None else model.marking
-        job = self._runner.submit("Regions", lambda task: _regions(found, level, marking), LaneName.VIEWER, quiet=True)
+        residual = self._layering.residual
+        job = self._runner.submit(
+            "Regions", lambda task: _regions(found, level, marking, residual), LaneName.VIEWER, quiet=True
+        )
         self._job = job
-        job.succeeded.connect(lambda regions: None if job.task.cancelled else self._fill(regions, level, found))
+        job.succeeded.connect(lambda told: None if job.task.cancelled else self._fill(told[0], level, found, told[1]))
 
-    def _name(self, unit: str) -> None:
-        """Title the columns, for a scan in ``unit``."""
+    def _name(self, unit: str, residual: bool = False) -> None:
+        """Title the columns, for a scan in ``unit``, with or without a ``residual``."""
         short = "SUV" if unit == SUV else unit or "Value"
-        self.table.setHeaderLabels([*_TITLES, f"{short} mean", f"{short} max"])
+        titles = [*_TITLES, f"{short} mean", f"{short} max", *["Residual"] * residual]
+        self.table.setColumnCount(len(titles))
+        self.table.setHeaderLabels(titles)
+        self.table.headerItem().setToolTip(len(titles) - 1, _RESIDUAL if residual else "")
         header = self.table.header()
         header.setStretchLastSection(False)
         # Narrower, they scroll: headings and values that are cut are of no use.
-        header.setMinimumSectionSize(self.table.fontMetrics().horizontalAdvance(f"{_TITLES[3]}  {_TITLES[0]}"))
+        header.setMinimumSectionSize(self.table.fontMetrics().horizontalAdvance(f"{titles[5]}  {_TITLES[0]}"))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         for title in ("No.", "Peak at"):
             header.setSectionResizeMode(_TITLES.index(title), QHeaderView.ResizeMode.ResizeToContents)
@@ -91,7 +103,9 @@ class VolumeRegionsPanel(QFrame):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self.table.headerItem().setTextAlignment(column, right)
 
-    def _fill(self, regions: Sequence[VolumeRegion], level: float, found: AnomalyMap | None) -> None:
+    def _fill(
+        self, regions: Sequence[VolumeRegion], level: float, found: AnomalyMap | None, differences: Sequence[float] = ()
+    ) -> None:
         self.regions = tuple(regions[:_MOST])
         count = len(regions)
         self.summary.setText(
@@ -101,18 +115,19 @@ class VolumeRegionsPanel(QFrame):
         )
         if found is not None and found.name:
             self.summary.setText(f"{self.summary.text()}  ·  in {found.name}, on top")
-        self._name("" if found is None else found.scan.unit)
+        self._name("" if found is None else found.scan.unit, bool(differences))
         self.table.clear()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for region in self.regions:
+        for place, region in enumerate(self.regions):
             row = QTreeWidgetItem([
                 str(region.label), f"{region.volume_ml:.3g} ml", describe_place(region.peak_position),
                 format_score(region.peak), format_score(region.mean), f"{region.value_mean:.4g}",
-                f"{region.value_max:.4g}",
+                f"{region.value_max:.4g}", *(f"{mean:+.4g}" for mean in differences[place : place + 1]),
             ])  # fmt: skip
             for column in range(1, self.table.columnCount()):
                 row.setTextAlignment(column, right)
             self.table.addTopLevelItem(row)
+        self.listed.emit()
 
     def _jump(self, item: QTreeWidgetItem) -> None:
         place = self.table.indexOfTopLevelItem(item)
@@ -120,5 +135,13 @@ class VolumeRegionsPanel(QFrame):
             self.jumped.emit(self.regions[place].peak_position)
 
 
-def _regions(found: AnomalyMap, level: float, marking: Marking) -> list[VolumeRegion]:
-    return find_volume_regions(found.volume.array, level, found.scan, marking)[1]
+def _regions(
+    found: AnomalyMap, level: float, marking: Marking, residual: Volume | None
+) -> tuple[list[VolumeRegion], list[float]]:
+    """The regions, and the mean of the residual in each (none without it)."""
+    labels, regions = find_volume_regions(found.volume.array, level, found.scan, marking)
+    if residual is None or not regions:
+        return regions, []
+    from scipy import ndimage
+
+    return regions, ndimage.mean(residual.array, labels, [region.label for region in regions]).tolist()

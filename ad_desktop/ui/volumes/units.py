@@ -32,8 +32,10 @@ class FolderUnits(QObject):
         self._take_new()
 
     def of(self, scan: OpenScan) -> str | None:
-        """The unit told for a scan's folder (``none``: it has none); None: nothing was told."""
-        return self._told(_folder(scan)) or None
+        """The unit told for a scan's folder, or for itself (``none``: it has none); None: nothing was told."""
+        item = self._session.items.get(scan.key)
+        own = item.sample.unit if item is not None and isinstance(item.sample, VolumeSample) else ""
+        return self._told(_folder(scan)) or own or None
 
     def tell(self, scan: OpenScan, unit: str) -> None:
         """Take the unit for all scans of a scan's folder whose files name none; those scored before are again."""

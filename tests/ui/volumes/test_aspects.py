@@ -185,7 +185,7 @@ def test_the_residual_tells_its_unit_and_sign():
     assert value_of(layer, scan, LOWER[::-1]) == "-300 HU"
     assert value_of(layer, scan, HIGHER[::-1]) == "+200 HU"
     unknown = Volume(residual.array, scan.affine)
-    assert "own values" in residual_layer(PlaneSampler(unknown, scan), top, 0.5).unit
+    assert "no unit" in residual_layer(PlaneSampler(unknown, scan), top, 0.5).unit
 
 
 def test_the_colours_of_the_residual_meet_at_nothing():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ad_desktop.workflows.fit import FitOutcome
 
 DICOM_KINDS = ("dicom-seg", "dicom-sc")
-SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "bands", "min_ml", "peak", "above", "unit")
+SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "lesions", "bands", "min_ml", "peak", "above", "unit")
 
 
 def run_fit(chosen: argparse.Namespace) -> int:

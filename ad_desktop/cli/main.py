@@ -150,6 +150,11 @@ def _add_fit(commands: Any) -> None:
         help="what is looked at: auto, none, body, a mask, or a folder in which each scan's mask has the scan's name",
     )  # fmt: skip
     scans.add_argument(
+        "--lesions", default="", metavar="MASK",
+        help="known lesions of normal scans, a mask or a folder as for --mask: slices that show them are not learned "
+        "(autopaint: with --set align=none)",
+    )  # fmt: skip
+    scans.add_argument(
         "--bands", default="auto", metavar="MM",
         help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",
     )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from ad_desktop.detectors.painting.stages import Stage
 
 BATCH = 16
+LEAST_PIXELS = 64
+PART = re.compile(r"#\d+:\d+$")
+"""How the key of a part of a scan ends."""
 
 
 class AutoPaint(Detector):
@@ -89,17 +93,31 @@ class AutoPaint(Detector):
         """Every fifth normal scan."""
         return self.held_out_
 
-    def fit_volumes(self, scans: Iterable[NormalScan], task: Task) -> list[Failure]:
+    @property
+    def learns_parts(self) -> bool:
+        """Where scans are not laid over each other."""
+        return self.params.align == "none"
+
+    def fit_volumes(
+        self, scans: Iterable[NormalScan], task: Task, window: tuple[float, float] | None = None
+    ) -> list[Failure]:
         """Learn from normal scans; ``UserError`` below three that can be used."""
         from ad_desktop.detectors.painting.cohort import Cohort
         from ad_desktop.detectors.painting.model import PaintModel, held_out
 
         self._reset()
         self.history_ = []
-        cohort = Cohort(scans)
-        kept = partial(self._checkpoint, cohort.sha256)
+        if self.learns_parts and self.params.stage == Z:
+            raise UserError("The stage z compares places, and align=none knows none: choose another of the two.")
+        cohort = Cohort(scans, window)
+        kept = partial(self._checkpoint, cohort.sha256, window)
         self.scans_ = PaintModel.fit(
-            cohort, self._plan(), task, self._device, kept, lambda step, loss: self.history_.append((step, loss))
+            cohort,
+            replace(self._plan(), window=window),
+            task,
+            self._device,
+            kept,
+            lambda step, loss: self.history_.append((step, loss)),
         )
         self.keys_, self.sha256_, self.sizes_ = cohort.keys, cohort.sha256, cohort.sizes
         self.held_out_ = [self.keys_[index] for index in held_out(len(self.keys_))]
@@ -127,11 +145,11 @@ class AutoPaint(Detector):
         prediction.parts = {"highest slice": prediction.anomaly_score}
         return prediction
 
-    def _checkpoint(self, hashes: Sequence[str]) -> Path:
+    def _checkpoint(self, hashes: Sequence[str], window: tuple[float, float] | None) -> Path:
         """Where an interrupted fit of these very scans with these very parameters is kept."""
         if self.params.checkpoint:
             return Path(self.params.checkpoint).expanduser()
-        told = json.dumps([asdict(self.params), *hashes], sort_keys=True)
+        told = json.dumps([asdict(self.params), window, *hashes], sort_keys=True)
         folder = cache_dir() / "autopaint"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.safetensors"
@@ -199,8 +217,10 @@ class AutoPaint(Detector):
 
     @property
     def normal_set(self) -> NormalSet:
-        """The normal pictures or scans; a scan's key ends in ``#scan``, as its slices would end in their numbers."""
-        keys = tuple(self.keys_) if self.scans_ is None else tuple(f"{key}#scan" for key in self.keys_)
+        """The normal pictures or scans; a scan's key ends in ``#scan``, as its slices (or parts) end in numbers."""
+        keys = tuple(self.keys_)
+        if self.scans_ is not None:
+            keys = tuple(key if PART.search(key) else f"{key}#scan" for key in keys)
         return NormalSet(keys, tuple(self.sha256_), tuple(self.sizes_))
 
     def embeddings(self) -> Array | None:
@@ -257,9 +277,13 @@ class AutoPaint(Detector):
         from ad_desktop.detectors.painting.model import Plan
 
         chosen = self.params
-        recipe = Recipe(multiple=self.multiple)
-        recipe = replace(recipe, crop_mm=max(recipe.crop_mm, self.multiple * chosen.spacing))
-        return Plan(self._schedule(), chosen.spacing, chosen.align, recipe, SIZES[chosen.network], self._stage())
+        recipe = Recipe(multiple=self.multiple, aligned=not self.learns_parts, prior=not self.learns_parts)
+        # Scans that are not aligned differ in spacing more than heads do: as many pixels as those have.
+        least = max(self.multiple, LEAST_PIXELS if self.learns_parts else 0)
+        recipe = replace(recipe, crop_mm=max(recipe.crop_mm, least * chosen.spacing))
+        # A part of a body differs from its mean in other ways than a whole one.
+        stage = self._stage(divided=not self.learns_parts)
+        return Plan(self._schedule(), chosen.spacing, chosen.align, recipe, SIZES[chosen.network], stage)
 
     def state(self) -> State:
         """What was learned, and of which pictures or scans."""
@@ -300,7 +324,7 @@ class AutoPaint(Detector):
         """Stage, device, preprocessing and how the fit went."""
         found: dict[str, Any] = {"stage": self.params.stage, "device": self._device, "params": asdict(self.params)}
         if self.scans_ is not None:
-            found["preprocessing"] = self.scans_.meta()
+            found |= {"values": self.scans_.describe(), "preprocessing": self.scans_.meta()}
         if self.history_:
             found["validation_loss"] = [list(pair) for pair in self.history_]
         return found

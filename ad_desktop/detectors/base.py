@@ -187,9 +187,17 @@ class Detector(ABC):
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Score a batch; the result does not depend on how inputs are batched beyond rounding."""
 
-    def fit_volumes(self, scans: Iterable[NormalScan], task: Task) -> list[Failure]:
+    @property
+    def learns_parts(self) -> bool:
+        """Whether parts of scans do for whole ones, since nothing is learned of places in the body."""
+        return False
+
+    def fit_volumes(
+        self, scans: Iterable[NormalScan], task: Task, window: tuple[float, float] | None = None
+    ) -> list[Failure]:
         """Learn from whole scans, gone through more than once, for volumetric methods only.
 
+        ``window`` are the values, in the scans' unit, that a user wants for black and white (None: what suits them).
         Scans that cannot be used are left out and returned; ``UserError`` if too few are left.
         """
         raise NotImplementedError(f"{self.name} is not volumetric")

@@ -49,6 +49,17 @@ def body_mask(volume: Volume) -> Mask:
     return np.asarray(full if kept is None else kept, bool)
 
 
+def describe_body(unit: str) -> str:
+    """How ``body_mask`` finds the body in scans of a unit, in words."""
+    if unit == HU:
+        level = f"above {TISSUE_HU:g} HU, opened so that the table comes off"
+    elif unit == SUV:
+        level = f"above SUV {UPTAKE_SUV:g}"
+    else:
+        level = "above Otsu's threshold (or, where everything else was set to 0 beforehand, what is not 0)"
+    return f"the body: {level}; of that the largest piece, its holes filled slice by slice"
+
+
 def _kept(volume: Volume, body: Mask) -> Mask | None:
     """What is not 0, of a scan that was set to 0 outside it; None for other scans."""
     if volume.unit in (HU, SUV):

@@ -19,13 +19,18 @@ Scalar = TypeVar("Scalar", np.float32, np.bool_)
 
 EXTRA_CHANNELS = 6
 """Hole, body, mean, spread, height, distance from the mean in spreads."""
+AROUND = 4.0
+"""Pixels: how far the blur that fills a hole looks for what is around it, as a standard deviation."""
 FARTHEST = 6.0
 """Spreads from the mean beyond which a voxel is just far."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One aligned healthy scan (z, y, x), its mask, and mean and spread of the *other* scans there."""
+    """One aligned healthy scan (z, y, x), its mask, and mean and spread of the *other* scans there.
+
+    Mean and spread are 0 and 1 where scans are not aligned.
+    """
 
     image: FloatArray
     mask: Mask
@@ -51,7 +56,8 @@ class Recipe:
 
     ``holes`` and ``corruption`` are shares of slices; ``blots`` the share of corrupted ones with patches rather than
     coarse noise. Without ``prior`` the network is not told the healthy mean and spread. Training sees squares of
-    ``crop_mm``, since much of a slice is empty, with sides that are a ``multiple``.
+    ``crop_mm``, since much of a slice is empty, with sides that are a ``multiple``. Where scans are not ``aligned``, no
+    place means anything: the network is told neither mean nor height, and changes what it sees.
     """
 
     context: int = 1
@@ -61,6 +67,7 @@ class Recipe:
     prior: bool = True
     crop_mm: float = 128.0
     multiple: int = 8
+    aligned: bool = True
 
     @property
     def inputs(self) -> int:
@@ -74,6 +81,12 @@ def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask]) -> list[S
     return [Scan(i, m, *template.less([(i, m)]).statistics()) for i, m in zip(images, masks, strict=True)]
 
 
+def apart(image: FloatArray, mask: Mask) -> Scan:
+    """A scan that is not aligned with any other."""
+    mean, spread = (np.broadcast_to(np.float32(value), mask.shape) for value in (0, 1))
+    return Scan(image, mask, mean, spread)
+
+
 def make_batch(scans: Sequence[Scan], recipe: Recipe, spacing: float, size: int, rng: np.random.Generator) -> Batch:
     """``size`` slices drawn at random, augmented, holed and corrupted."""
     made = [_example(scans, recipe, spacing, rng) for _ in range(size)]
@@ -84,6 +97,11 @@ def assemble(
     window: FloatArray, hole: Mask, mask: Mask, mean: FloatArray, spread: FloatArray, height: float, recipe: Recipe
 ) -> tuple[FloatArray, FloatArray]:
     """Network input (C, H, W) and base (1, H, W) from slices (k, H, W) around one slice; holes are punched here."""
+    if not recipe.aligned:
+        filled = filled_from_around(window, hole, mask)
+        nothing = np.zeros_like(filled[0])
+        inputs = np.concatenate([filled, np.stack([hole, mask, *(nothing,) * (EXTRA_CHANNELS - 2)])])
+        return inputs.astype(np.float32), filled[recipe.context][None]
     told = (mean, spread) if recipe.prior else (np.zeros_like(mean), np.zeros_like(spread))
     filled = np.where(hole, told[0], window)
     tall = np.full_like(mean, height)
@@ -91,6 +109,19 @@ def assemble(
     far = np.where(mask & ~hole, np.clip(far, -FARTHEST, FARTHEST) * np.float32(2 / FARTHEST), 0)
     inputs = np.concatenate([filled, np.stack([hole, mask, told[0], told[1], tall, far]).astype(np.float32)])
     return inputs.astype(np.float32), told[0][None].astype(np.float32)
+
+
+def filled_from_around(window: FloatArray, hole: Mask, mask: Mask) -> FloatArray:
+    """Slices (k, H, W) with the hole filled by a blur of what can be seen of each; 0 outside the mask."""
+    from scipy import ndimage
+
+    if not hole.any():
+        return window
+    seen = (mask & ~hole).astype(np.float32)
+    sigma = (0, AROUND, AROUND)
+    weight = ndimage.gaussian_filter(seen, AROUND)
+    blurred = ndimage.gaussian_filter(window * seen, sigma) / np.maximum(weight, 1e-6)
+    return np.where(hole, np.where(mask, blurred, 0), window).astype(np.float32)
 
 
 def windowed(image: NDArray[Scalar], z: int, context: int) -> NDArray[Scalar]:

@@ -21,8 +21,8 @@ Mask = NDArray[np.bool_]
 class Cohort:
     """Pairs of volume and mask; after the first time through, ``keys`` and ``failures`` say which there are."""
 
-    def __init__(self, scans: Iterable[NormalScan]) -> None:
-        self._scans = scans
+    def __init__(self, scans: Iterable[NormalScan], window: tuple[float, float] | None = None) -> None:
+        self._scans, self._window = scans, window
         self._like: Volume | None = None
         self.keys: list[str] = []
         self.sha256: list[str] = []
@@ -42,7 +42,7 @@ class Cohort:
     def _joins(self, scan: NormalScan, mask: Mask) -> bool:
         try:
             check(scan.volume, mask, self._like or scan.volume)
-            Scaling.for_unit(scan.volume.unit).apply(scan.volume.array, mask)
+            Scaling.for_unit(scan.volume.unit, self._window).apply(scan.volume.array, mask)
         except (UserError, ValueError) as error:
             self.failures.append(Failure(str(scan.sample.path), str(error)))
             return False

@@ -29,13 +29,18 @@ class Placement(NamedTuple):
 class Grid:
     """Voxels (z, y, x) at ``spacing`` mm around the middle of a mask; a mask of ``deviation`` mm fits unstretched.
 
-    ``align`` is ``moments`` (shift and stretch along the patient's axes) or ``centre`` (shift only).
+    ``align`` is ``moments`` (shift and stretch along the patient's axes), ``centre`` (shift only), or ``none``: the
+    grid reaches as far as each mask does.
     """
 
     shape: tuple[int, int, int]
     spacing: float
     deviation: tuple[float, float, float]
     align: str = "moments"
+
+    def over(self, placement: Placement, multiple: int = MULTIPLE) -> Grid:
+        """The grid for a mask: itself, or where scans are not laid over each other, one that just holds the mask."""
+        return self if self.align != "none" else common_grid([placement], self.spacing, "none", multiple)
 
     def scale(self, placement: Placement) -> NDArray[np.float64]:
         """How much each axis (x, y, z) of the grid is stretched to lie on the scan."""

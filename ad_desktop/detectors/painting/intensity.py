@@ -23,13 +23,21 @@ class Scaling:
     high: float
 
     @classmethod
-    def for_unit(cls, unit: str) -> Scaling:
-        """What suits a unit: CT −1000…800 HU, PET SUV 0…12, percentiles for what has no unit."""
+    def for_unit(cls, unit: str, window: tuple[float, float] | None = None) -> Scaling:
+        """The ``window`` if there is one, or what suits a unit: −1000…800 HU, SUV 0…12, percentiles for no unit."""
+        if window is not None:
+            return cls("window", *window)
         if unit == HU:
             return cls("window", -1000.0, 800.0)
         if unit == SUV:
             return cls("window", 0.0, 12.0)
         return cls("percentiles", 1.0, 99.0)
+
+    def describe(self, unit: str) -> str:
+        """In words."""
+        if self.kind == "percentiles":
+            return f"each scan's own percentiles {self.low:g} and {self.high:g} inside the mask became 0 and 1"
+        return f"{self.low:g} and {self.high:g} {unit or 'of no known unit'} became 0 and 1"
 
     def ends(self, array: Array, mask: Array) -> tuple[float, float]:
         """The values that become 0 and 1."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_desktop.data.volumes.volume import Affine, Array, Volume
+from ad_desktop.data.volumes.volume import HU, SUV, Affine, Array, Volume
 from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
-from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
+from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, leave_one_out
 from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling, usable
 from ad_desktop.detectors.painting.painter import Painter
@@ -32,7 +32,10 @@ HELD_OUT_EVERY = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """How to fit: spacing in mm, alignment (see ``Grid``), slices, network widths, schedule and stage."""
+    """How to fit: spacing in mm, alignment (see ``Grid``), slices, network widths, schedule and stage.
+
+    ``window`` holds the values that become 0 and 1 (None: what suits the scans' unit, see ``Scaling``).
+    """
 
     schedule: Schedule
     spacing: float = 2.0
@@ -40,6 +43,7 @@ class Plan:
     recipe: Recipe = field(default_factory=Recipe)
     widths: tuple[int, ...] = (16, 32, 64, 96)
     stage: Stage = field(default_factory=Stage)
+    window: tuple[float, float] | None = None
 
     @property
     def multiple(self) -> int:
@@ -69,10 +73,11 @@ class PaintModel:
     """Grid, scaling, template, network and healthy deviations; ``fit`` makes one, ``tensors`` and ``meta`` keep it."""
 
     def __init__(
-        self, plan: Plan, grid: Grid, scaling: Scaling, modality: str, template: tuple[FloatArray, FloatArray],
+        self, plan: Plan, grid: Grid, scaling: Scaling, kind: tuple[str, str], template: tuple[FloatArray, FloatArray],
         net: Inpainter, sigma: Mapping[str, FloatArray], device: str = "cpu",
     ) -> None:  # fmt: skip
-        self.plan, self.grid, self.scaling, self.modality = plan, grid, scaling, modality
+        self.plan, self.grid, self.scaling = plan, grid, scaling
+        self.unit, self.modality = kind
         # Kept with half the bits, and so used with no more.
         self.mean, self.spread = (_halved(part) for part in template)
         self.net, self.sigma = net.half().float(), {name: _halved(part) for name, part in sigma.items()}
@@ -94,32 +99,50 @@ class PaintModel:
             placements.append(place(mask, volume.affine))
         if first is None or len(placements) < 3:
             raise UserError("AutoPaint needs at least three normal scans.")
-        scaling = Scaling.for_unit(first.unit)
+        scaling = Scaling.for_unit(first.unit, plan.window)
         grid = common_grid(placements, plan.spacing, plan.align, plan.multiple)
         laid = [lay(volume, mask, grid, scaling, first) for volume, mask in volumes]
         held = [laid[index] for index in held_out(len(laid))]
         ours = [pair for pair in laid if not any(pair is other for other in held)]
         images, masks = [image for image, _ in ours], [mask for _, mask in ours]
-        template = Template.of(images, masks).statistics()
-        others = [Scan(image, mask, *template) for image, mask in held]
+        if plan.recipe.aligned:
+            template = Template.of(images, masks).statistics()
+            others, known = [Scan(*pair, *template) for pair in held], leave_one_out(images, masks)
+        else:
+            # Each scan is worked on by itself: nothing is kept of any place.
+            grid = replace(grid, shape=(1, 1, 1))
+            template = (np.zeros(grid.shape, np.float32), np.ones(grid.shape, np.float32))
+            others, known = [apart(*pair) for pair in held], [apart(*pair) for pair in ours]
         net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed)
         if plan.stage.networked:
             trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
-            net.load_state_dict(trainer.fit(leave_one_out(images, masks), others, task, watch))
-        model = cls(plan, grid, scaling, first.modality, template, net, {}, device)
+            net.load_state_dict(trainer.fit(known, others, task, watch))
+        model = cls(plan, grid, scaling, (first.unit, first.modality), template, net, {}, device)
         found = deviations(model.painter, others, plan.stage, task)
+        if not plan.recipe.aligned:
+            found = {name: part[:1, :1, :1] for name, part in found.items()}
         model.sigma = {name: _halved(part) for name, part in found.items()}
         return model
 
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
         """What differs from healthy appearance; ``UserError`` for a volume that cannot be used, or of another kind."""
-        kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self._unit(), self.modality)
-        image, inside = lay(volume, mask, self.grid, self.scaling, kind)
-        found = examine(self.painter, Scan(image, inside, self.mean, self.spread), self.sigma, self.plan.stage, task)
-        return Examined(found, self.grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask))
+        kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self.unit, self.modality)
+        check(volume, mask, kind)
+        grid = self.grid.over(place(mask, volume.affine), self.plan.multiple)
+        image, inside = lay(volume, mask, grid, self.scaling, kind)
+        mean, spread = (np.broadcast_to(part, grid.shape) for part in (self.mean, self.spread))
+        sigma = {name: np.broadcast_to(part, grid.shape) for name, part in self.sigma.items()}
+        found = examine(self.painter, Scan(image, inside, mean, spread), sigma, self.plan.stage, task)
+        return Examined(found, grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask))
 
-    def _unit(self) -> str:
-        return next((unit for unit in ("HU", "SUVbw") if Scaling.for_unit(unit) == self.scaling), "")
+    def describe(self) -> str:
+        """What is done to a scan before the network sees it, in words."""
+        laid = {"moments": "shifted and stretched to lie on each other", "centre": "shifted to lie on each other"}
+        where = laid.get(self.grid.align, "not laid on each other")
+        return (
+            f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {self.scaling.describe(self.unit)}, and "
+            f"slices were seen with {self.plan.recipe.context} neighbours on each side."
+        )
 
     def tensors(self) -> dict[str, Array]:
         """Named arrays, for ``from_state``; a deviation that is the same at each place has one voxel."""
@@ -132,6 +155,7 @@ class PaintModel:
         """JSON-able facts: grid, scaling, modality, slices and network."""
         return {
             "grid": self.grid.to_json(), "scaling": self.scaling.to_json(), "modality": self.modality,
+            "unit": self.unit,
             "recipe": asdict(self.plan.recipe), "widths": list(self.plan.widths),
         }  # fmt: skip
 
@@ -151,7 +175,10 @@ class PaintModel:
                 raise ValueError("maps that do not lie on the grid")
             net.to(device)
             scaling = Scaling(**meta["scaling"])
-            return cls(plan, grid, scaling, str(meta["modality"]), (mean, spread), net, sigma, device)
+            # Models of before there were windows do not name the unit.
+            unit = meta.get("unit", next((u for u in (HU, SUV) if Scaling.for_unit(u) == scaling), ""))
+            kind = (str(unit), str(meta["modality"]))
+            return cls(replace(plan, recipe=recipe), grid, scaling, kind, (mean, spread), net, sigma, device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 

@@ -8,7 +8,7 @@ from ad_desktop.detectors.nets.inpainting.sizes import SIZES
 from ad_desktop.detectors.painting.names import STAGES
 from ad_desktop.detectors.params import param
 
-ALIGNMENTS = ("moments", "centre")
+ALIGNMENTS = ("moments", "centre", "none")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class AutoPaintParams:
     )
     spacing: float = param(2.0, "Distance in mm between the voxels that scans are worked on with", minimum=0.2)
     align: str = param(
-        "moments", "Scans are laid over each other by shift and stretch (moments) or by shift alone (centre)",
-        choices=ALIGNMENTS,
+        "moments", "Scans are laid over each other by shift and stretch (moments) or by shift alone (centre), and what "
+        "is healthy at each place is learned; or not at all (none): for scans of different parts, whole bodies, and "
+        "the lesion-free slices of a few scans", choices=ALIGNMENTS,
     )  # fmt: skip
     image_size: int = param(128, "Side in pixels that pictures, not scans, are scaled to", minimum=16)
     voxel_fpr: float = param(

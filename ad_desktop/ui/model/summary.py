@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHOWN = (
     ("backbone", "Network"), ("engine", "Engine"), ("device", "Device"), ("precision", "Precision"),
     ("image_size", "Input size"), ("levels", "Levels"), ("dimensions", "Dimensions"), ("prompts", "Prompts"),
-    ("loss", "Loss"),
+    ("loss", "Loss"), ("values", "Scans"),
 )  # fmt: skip
 
 

@@ -39,9 +39,11 @@ def fit_scans(
         raise UserError("For scans the threshold comes from held-out scans only: choose the rule held-out.")
     # Wrong settings are told before scans are read.
     _ = settings.marking
+    # The model finds them from whatever folder it is used in.
     if settings.mask not in MASKS:
-        # The model finds them from whatever folder it is used in.
         settings = replace(settings, mask=str(Path(settings.mask).expanduser().absolute()))
+    if settings.lesions:
+        settings = replace(settings, lesions=str(Path(settings.lesions).expanduser().absolute()))
     kind = get_detector(options.detector)
     detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
     unique = list({sample.key: sample for sample in samples}.values())

@@ -8,7 +8,7 @@ import numpy as np
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.detectors.base import Detector, Prediction, Prepared
+from ad_desktop.detectors.base import Detector, NormalScan, Prediction, Prepared
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.scoring.volume_scores import volume_score
@@ -51,7 +51,8 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
     """Score one scan by every ``step``-th slice; ``InputError`` where a slice cannot be used."""
     if detector.volumetric:
         task.report(message)
-        return whole_prediction(detector, slicer, task)
+        scan = NormalScan(slicer.sample, slicer.volume, slicer.examined)
+        return whole_prediction(detector, scan, slicer.view, task)
     settings, seen = slicer.view.settings, slicer.body.indices
     indices = seen[::step]
     found: list[Prediction] = []

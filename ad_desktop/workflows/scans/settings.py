@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ad_desktop.data.volumes.masks import describe_body
 from ad_desktop.data.volumes.stack import AXES
 from ad_desktop.data.volumes.volume import HU
 from ad_desktop.detectors.params import make_params, param
@@ -39,6 +40,11 @@ class SliceSettings:
         "auto", "What of a scan is looked at: the body (auto), everything (none), or what a mask marks: a file, or a "
         "folder in which each scan's mask has the scan's name",
         path=True, folder=True,
+    )  # fmt: skip
+    lesions: str = param(
+        "", "Where lesions of normal scans are known to be: a mask, or a folder in which each scan's mask has the "
+        "scan's name; the fit leaves out the slices that show them. AutoPaint takes this with align=none",
+        label="Known lesions", path=True, folder=True,
     )  # fmt: skip
     bands: str = param(
         "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
@@ -165,8 +171,19 @@ class ScanView:
         }
 
     def describe(self) -> list[str]:
-        """How slices are cut and compared, in words; nothing for a method that takes whole scans."""
-        return [] if self.whole else [part.describe() for part in (self.settled, self.heights) if part is not None]
+        """In words: how slices are cut and compared, or for a method that takes whole scans, where it looks."""
+        parts = [part.describe() for part in (self.settled, self.heights) if part is not None]
+        return [self._looked_at()] if self.whole else parts
+
+    def _looked_at(self) -> str:
+        mask, lesions = self.settings.mask, self.settings.lesions
+        told = {
+            "none": "everything",
+            "auto": describe_body(self.settled.unit),
+            "body": describe_body(self.settled.unit),
+        }
+        left_out = f" Slices with lesions that {lesions} marks were not learned." if lesions else ""
+        return f"What is looked at is {told.get(mask, f'what {mask} marks')}.{left_out}"
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ScanView:

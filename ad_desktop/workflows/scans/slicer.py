@@ -75,7 +75,7 @@ def _told_mask(volume: Volume, told: str, path: Path) -> NDArray[np.bool_]:
     """What a user's mask of the scan marks, on the scan's voxels."""
     place = Path(told).expanduser()
     if not place.exists():
-        raise UserError(f"mask={told}: there is no such file or folder. Choose auto, none, body, or masks that exist.")
+        raise UserError(f"{told}: there is no such file or folder. Choose masks that exist.")
     found = scan_mask(place, path) if place.is_dir() else place
     if found is None:
         raise InputError(path, f"{place} holds no mask of its name")
@@ -120,6 +120,36 @@ class Slicer:
         kept = [index for index in self.body.indices if self._bands[index] >= 0]
         if not kept:
             raise InputError(self.sample.path, "it shows no part of the body that the normal scans show")
+        self.body = replace(self.body, indices=kept)
+
+    @property
+    def examined(self) -> NDArray[np.bool_] | None:
+        """Where methods for whole scans look, (z, y, x): the body in the chosen slices; None: everywhere."""
+        if self.view.settings.slices == "all":
+            return self.body.examined
+        chosen = np.zeros(self.volume.shape, bool)
+        planes(chosen, self.volume.affine, self.view.settings.axis)[list(self.body.indices)] = True
+        return chosen if self.body.examined is None else chosen & self.body.examined
+
+    def known_lesions(self) -> NDArray[np.bool_] | None:
+        """Where the user says that lesions are, (z, y, x); None where nothing was said of this scan."""
+        told = self.view.settings.lesions
+        if not told:
+            return None
+        place = Path(told).expanduser()
+        if place.is_dir() and scan_mask(place, self.sample.path) is None:
+            return None
+        return _told_mask(self.volume, told, self.sample.path)
+
+    def without_lesions(self) -> None:
+        """Pass over the slices that show known lesions; ``InputError`` where none is left."""
+        lesions = self.known_lesions()
+        if lesions is None:
+            return
+        shown = np.count_nonzero(planes(lesions, self.volume.affine, self.view.settings.axis), axis=(1, 2))
+        kept = [index for index in self.body.indices if not shown[index]]
+        if not kept:
+            raise InputError(self.sample.path, "all of its slices show lesions")
         self.body = replace(self.body, indices=kept)
 
     def samples(self, step: int = 1) -> Iterator[SliceSample]:

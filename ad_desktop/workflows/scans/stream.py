@@ -49,8 +49,10 @@ def usable_slices(
             failures.append(Failure(str(sample.path), slicer.reason))
             continue
         step = view.settings.step
-        total, ready = len(slicer.body.indices[::step]), []
+        ready = []
         try:
+            slicer.without_lesions()
+            total = len(slicer.body.indices[::step])
             for at, (_, item) in enumerate(prepared_slices(detector, slicer, task, step)):
                 task.report(f"{message} ({done + 1} of {len(samples)})", at, total)
                 if isinstance(item, InputError):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from heads import SHAPE, head
 
+from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.nets.inpainting.training import Schedule
+from ad_desktop.detectors.painting.batches import Recipe
 from ad_desktop.detectors.painting.model import PaintModel, Plan
 from ad_desktop.detectors.painting.refine import Refinement
 from ad_desktop.detectors.painting.stages import Stage
@@ -57,6 +59,46 @@ def test_a_model_survives_its_state(model: PaintModel) -> None:
 def test_two_fits_are_identical(model: PaintModel) -> None:
     again = PaintModel.fit([head(i) for i in range(8)], PLAN, Task()).tensors()
     assert all(np.array_equal(value, again[name]) for name, value in model.tensors().items())
+
+
+def thick(seed: int, first: int, count: int, angle: float = 0.0) -> tuple[Volume, np.ndarray]:
+    """Some slices of a head."""
+    volume, mask = head(seed, angle)
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, 2] * first
+    part = slice(first, first + count)
+    return Volume(volume.array[part], affine, modality="MR"), mask[part]
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.2])
+def test_parts_of_scans_do_where_nothing_is_aligned(angle: float) -> None:
+    stage = Stage("denoise", refinement=None, divided=False)
+    recipe = Recipe(prior=False, aligned=False, crop_mm=64.0)
+    plan = Plan(Schedule(3, batch=2, validate=3), 4.0, "none", recipe, (8, 8, 8), stage, (0.0, 600.0))
+    model = PaintModel.fit([thick(i, 1 + 3 * (i % 4), 3) for i in range(6)], plan, Task())
+    twin = PaintModel.from_state(model.tensors(), json.loads(json.dumps(model.meta())), plan)
+    volume, mask = head(100, angle)
+    block = np.zeros(SHAPE, bool)
+    block[8:10, 10:15, 20:25] = True
+    spoilt = volume.with_array(np.where(block, volume.array + 250, volume.array))
+    # A whole scan is larger than any part.
+    said, again = (one.examine(spoilt, mask, Task()) for one in (model, twin))
+    assert all(np.array_equal(a, b) for a, b in zip(said.found, again.found, strict=True))
+    assert said.found.score.shape > model.grid.shape == (1, 1, 1)
+    healthy, other = (model.examine(v, mask, Task()).on(mask, v.affine) for v in (volume, spoilt))
+    changed = np.abs(other.signed - healthy.signed)
+    middle = np.argwhere(changed > 0.5 * changed.max()).mean(axis=0)
+    assert np.abs((middle - (8.5, 12, 22)) * volume.spacing).max() < 10
+    assert "not laid on each other; 0 and 600" in model.describe()
+
+
+def test_older_models_without_unit_and_window_are_read(model: PaintModel) -> None:
+    told = json.loads(json.dumps(model.meta()))
+    del told["unit"], told["recipe"]["aligned"]
+    old = PaintModel.from_state(model.tensors(), told, PLAN)
+    assert (old.unit, old.plan.recipe.aligned) == ("", True)
+    told["scaling"] = {"kind": "window", "low": 0.0, "high": 12.0}
+    assert PaintModel.from_state(model.tensors(), told, PLAN).unit == "SUVbw"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from scans import SHAPE, aligned
 from ad_desktop.detectors.nets.inpainting.checkpoint import read_checkpoint
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
-from ad_desktop.detectors.painting.batches import Recipe, make_batch
+from ad_desktop.detectors.painting.batches import Recipe, apart, filled_from_around, make_batch
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.errors import Cancelled, ModelFileError
 from ad_desktop.task import Task
@@ -93,11 +93,12 @@ def test_it_learns_a_tiny_set_by_heart() -> None:
     assert min(losses[-3:]) < 0.7 * losses[0]
 
 
-def test_nothing_inside_a_hole_depends_on_what_it_hides() -> None:
-    painter = Painter(net(), RECIPE, 2.0)
+@pytest.mark.parametrize("recipe", [RECIPE, Recipe(prior=False, aligned=False)])
+def test_nothing_inside_a_hole_depends_on_what_it_hides(recipe: Recipe) -> None:
+    painter = Painter(net(recipe), recipe, 2.0)
     holes = np.zeros(SHAPE, bool)
     holes[:, 8:20, 10:22] = True
-    scan = SCANS[0]
+    scan = SCANS[0] if recipe.aligned else apart(SCANS[0].image, SCANS[0].mask)
     changed = np.where(holes, scan.image + 5, scan.image).astype(np.float32)
     other = type(scan)(changed, scan.mask, scan.mean, scan.spread)
     before, after = painter.paint(scan, holes), painter.paint(other, holes)
@@ -106,6 +107,18 @@ def test_nothing_inside_a_hole_depends_on_what_it_hides() -> None:
     # The same change where it can be seen is seen.
     seen = painter.repaired(scan).image - painter.repaired(other).image
     assert np.abs(seen).max() > 0
+
+
+def test_a_hole_is_filled_from_what_is_around_it() -> None:
+    mask = np.ones((40, 40), bool)
+    hole = np.zeros_like(mask)
+    hole[15:25, 15:25] = True
+    window = np.stack([np.full(mask.shape, level, np.float32) for level in (0.2, 0.5, 0.9)])
+    window[:, hole] = 7
+    filled = filled_from_around(window, hole, mask)
+    for found, level in zip(filled, (0.2, 0.5, 0.9), strict=True):
+        np.testing.assert_allclose(found, level, rtol=1e-4)
+    assert (filled_from_around(window, hole, ~hole)[:, hole] == 0).all()
 
 
 def test_every_voxel_is_painted_while_it_is_hidden() -> None:

@@ -15,7 +15,7 @@ _TRUNCATE = 4.0
 
 
 def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0, mirrored: bool = False) -> FloatArray:
-    """Interpolate ``grid`` (h×w) bilinearly to ``size`` (H, W) and blur it with a Gaussian.
+    """Interpolate ``grid`` (…, h, w) bilinearly to ``size`` (H, W) and blur it with a Gaussian.
 
     Sample points are pixel centres and edges are clamped, as in torch's ``interpolate`` without
     ``align_corners``. ``smoothing`` is the Gaussian's standard deviation in cells of the grid, so that it
@@ -23,8 +23,8 @@ def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0, mi
     lies inside ``mirrored`` (as scipy.ndimage does unless told otherwise). Both steps are linear in each axis, hence
     two products with cached matrices.
     """
-    rows = axis_matrix(grid.shape[0], size[0], float(smoothing), mirrored)
-    columns = axis_matrix(grid.shape[1], size[1], float(smoothing), mirrored)
+    rows = axis_matrix(grid.shape[-2], size[0], float(smoothing), mirrored)
+    columns = axis_matrix(grid.shape[-1], size[1], float(smoothing), mirrored)
     return np.asarray((rows @ np.asarray(grid, dtype=np.float32)) @ columns.T)
 
 

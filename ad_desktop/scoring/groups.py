@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,7 +117,8 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
     alone = range(len(keys))
     if embeddings is None or len(keys) < 3:
         return Grouping(tuple(alone), "every picture by itself")
-    ratio, groups, cutoff = _ratio(embeddings, np.arange(len(keys)))
+    distances = _Distances(embeddings)
+    ratio, groups, cutoff = _ratio(distances, np.arange(len(keys)))
     if ratio is None:
         return Grouping(tuple(alone), "every picture by itself")
     if ratio <= WARN_RATIO:
@@ -127,7 +128,7 @@ def _automatic(keys: Sequence[str], embeddings: NDArray[Any] | None) -> Grouping
         # A handful of pictures says little; that nearly all are copies of each other has to be said all the same.
         warnings = (ALL_ALIKE,) if ratio > ALIKE_RATIO else ()
         return Grouping(tuple(alone), "every picture by itself", ratio, warnings)
-    groups = _joined(embeddings, groups, cutoff)
+    groups = _joined(distances, groups, cutoff)
     count = len(set(groups))
     warning = (
         f"Near-duplicates were found among the normal pictures (ratio {ratio:.2f}) and grouped into {count} groups. "
@@ -143,7 +144,42 @@ def duplicate_ratio(embeddings: NDArray[Any], groups: Sequence[int]) -> float | 
     near-duplicates across groups. ``embeddings`` (n, d). None for fewer than three groups, and where all
     samples are one neighbourhood.
     """
-    return _ratio(embeddings, np.asarray(groups)).ratio if len(set(groups)) >= 3 else None
+    return _ratio(_Distances(embeddings), np.asarray(groups)).ratio if len(set(groups)) >= 3 else None
+
+
+class _Distances:
+    """Squared Euclidean distances between vectors (n, d), in blocks of rows.
+
+    All at once would take gigabytes for ten thousand samples. A single block is kept for the next time.
+    """
+
+    def __init__(self, embeddings: NDArray[Any]) -> None:
+        vectors = np.asarray(embeddings, np.float64)
+        self._vectors = vectors - vectors.mean(axis=0)
+        self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors)
+        self._kept: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Which rows, and their squared distances (rows, n), which are not to be changed."""
+        step = max(1, BLOCK_VALUES // len(self))
+        for start in range(0, len(self), step):
+            rows = slice(start, start + step)
+            yield rows, self._whole() if step >= len(self) else self._block(rows)
+
+    def _whole(self) -> NDArray[np.float64]:
+        if self._kept is None:
+            self._kept = self._block(slice(None))
+        return self._kept
+
+    def _block(self, rows: slice) -> NDArray[np.float64]:
+        squared = self._vectors[rows] @ self._vectors.T
+        squared *= -2
+        squared += self._squares[rows, None]
+        squared += self._squares
+        return np.asarray(np.maximum(squared, 0.0, out=squared))
 
 
 class _Duplicates(NamedTuple):
@@ -157,11 +193,10 @@ class _Duplicates(NamedTuple):
     cutoff: float
 
 
-def _ratio(embeddings: NDArray[Any], groups: NDArray[np.int_]) -> _Duplicates:
-    vectors = _centred(embeddings)
-    nearest, farthest, index = _neighbours(vectors, groups)
+def _ratio(distances: _Distances, groups: NDArray[np.int_]) -> _Duplicates:
+    nearest, farthest, index = _neighbours(distances, groups)
     near = _components(np.arange(len(index)), index, len(index))
-    beyond, _, _ = _neighbours(vectors, groups, np.asarray(near))
+    beyond, _, _ = _neighbours(distances, groups, np.asarray(near))
     known = np.isfinite(beyond)
     if not known.any():
         # A handful of samples hang together by chance. Exact copies among them are certain all the same.
@@ -172,52 +207,38 @@ def _ratio(embeddings: NDArray[Any], groups: NDArray[np.int_]) -> _Duplicates:
     return _Duplicates(float(np.median(ratios)), near, cutoff)
 
 
-def _joined(embeddings: NDArray[Any], groups: list[int], cutoff: float) -> list[int]:
+def _joined(distances: _Distances, groups: list[int], cutoff: float) -> list[int]:
     """The groups, those with a pair of samples closer than ``cutoff`` made one.
 
     Neighbourhoods alone split what belongs together, and a split group lets the threshold down. Groups
     too large only make it cautious, unless they run together: then the groups stay as they are.
     """
-    vectors = _centred(embeddings)
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    step = max(1, BLOCK_VALUES // len(vectors))
     first, second = [np.arange(len(groups))], [np.unique(groups, return_index=True)[1][np.asarray(groups)]]
-    for start in range(0, len(vectors), step):
-        rows = slice(start, start + step)
-        close = np.nonzero(squares[rows, None] + squares - 2 * (vectors[rows] @ vectors.T) < cutoff**2)
-        first.append(close[0] + start)
+    for rows, squared in distances.blocks():
+        close = np.nonzero(squared < cutoff**2)
+        first.append(close[0] + rows.start)
         second.append(close[1])
     merged = _components(np.concatenate(first), np.concatenate(second), len(groups))
     sizes = np.bincount(merged)
     return groups if len(sizes) < MIN_GROUPS or sizes.max() > len(groups) / 2 else merged
 
 
-def _centred(embeddings: NDArray[Any]) -> NDArray[np.float64]:
-    vectors = np.asarray(embeddings, np.float64)
-    return np.asarray(vectors - vectors.mean(axis=0))
-
-
 def _neighbours(
-    vectors: NDArray[np.float64], *labels: NDArray[np.int_]
+    distances: _Distances, *labels: NDArray[np.int_]
 ) -> tuple[NDArray[np.float64], float, NDArray[np.int_]]:
     """The Euclidean distance (n,) and index (n,) of each sample's nearest one that differs in all labels.
 
-    Between them stands the largest distance of any two. Infinite where there is none. In blocks of rows:
-    all distances at once would take gigabytes for ten thousand samples.
+    Between them stands the largest distance of any two. Infinite where there is none.
     """
-    n = len(vectors)
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    nearest, index, farthest = np.empty(n), np.empty(n, np.int_), 0.0
-    step = max(1, BLOCK_VALUES // n)
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
-        squared = squares[rows, None] + squares - 2 * (vectors[rows] @ vectors.T)
-        np.maximum(squared, 0.0, out=squared)
+    nearest, index, farthest = np.empty(len(distances)), np.empty(len(distances), np.int_), 0.0
+    for rows, squared in distances.blocks():
         farthest = max(farthest, float(squared.max()))
+        same = np.zeros(squared.shape, np.bool_)
         for label in labels:
-            squared[label[rows, None] == label] = np.inf
-        index[rows] = squared.argmin(axis=1)
-        nearest[rows] = squared.min(axis=1)
+            same |= label[rows, None] == label
+        others = np.where(same, np.inf, squared)
+        index[rows] = others.argmin(axis=1)
+        nearest[rows] = np.take_along_axis(others, index[rows, None], axis=1)[:, 0]
     return np.sqrt(nearest), float(np.sqrt(farthest)), index
 
 

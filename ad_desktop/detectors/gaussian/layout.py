@@ -14,6 +14,7 @@ FINE_CELLS = 16
 COARSE_CELLS = 4
 """Side of the coarse map on which all levels are seen together."""
 LARGEST_HALF = 65504.0
+LARGEST_EXPONENT = np.int16(0x7C00)
 SIGN_AND_REST = np.int32(0x8FFFE000 - (1 << 32))
 ORIGIN = np.float32(2.0**112)
 """Masks and moves the bits of half precision to those of single precision."""
@@ -84,14 +85,17 @@ def single(halves: NDArray[np.float16]) -> NDArray[np.float32]:
 
     Exponent and mantissa are moved to where single precision has them, and the product moves the exponent's origin.
     """
-    bits = np.ascontiguousarray(halves).view(np.int16).astype(np.int32)
-    bits <<= 13
-    bits &= SIGN_AND_REST
-    found = bits.view(np.float32)
+    halves = np.ascontiguousarray(halves)
+    bits = halves.view(np.int16)
+    # What is infinite or no number has the largest exponent, which means another thing in single precision.
+    if (bits & LARGEST_EXPONENT).max(initial=0) == LARGEST_EXPONENT:
+        return halves.astype(np.float32)
+    moved = bits.astype(np.int32)
+    moved <<= 13
+    moved &= SIGN_AND_REST
+    found = moved.view(np.float32)
     found *= ORIGIN
-    # What is infinite or no number has the largest exponent, which means another thing here.
-    largest = max(float(found.max(initial=0)), -float(found.min(initial=0)))
-    return found if largest <= LARGEST_HALF else halves.astype(np.float32)
+    return found
 
 
 def resample(level: NDArray[np.float32], side: int) -> NDArray[np.float32]:

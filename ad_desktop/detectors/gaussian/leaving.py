@@ -14,13 +14,13 @@ Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
 Array = NDArray[Any]
 
-SMALL = 0.3
-"""Frobenius norm of a change up to which the series for the inverse is short."""
+SMALL = 0.45
+"""Largest eigenvalue of a change up to which the series for the inverse is short."""
 LARGEST = 20.0
 """Largest entry of an inverse whose rounding in single precision stays below 1e-5 of a distance."""
-TOLERANCE = 2e-7
+TOLERANCE = 1e-6
 """Of squared distances: where the series is cut."""
-STRIP = 96
+STRIP = 64
 """Columns of a triangular matrix that are multiplied at once: what is zero above them is left out."""
 
 
@@ -91,105 +91,122 @@ class Leaving:
         constants = (np.ascontiguousarray(x, np.float32) for x in (centres, whitener, update, residual))
         return cls(size, left, lost, grown, scale, *constants)
 
-    def distances(self, members: NDArray[Any]) -> Single | None:
-        """Distances (g, P) of a group's samples (g, P, d) to the model without it; None where it changes too much."""
-        rows = upper_product(np.subtract(members, self.centres, dtype=np.float32), self.whitener)
-        update, residuals = self._single(rows[0]) if self.size == 1 else self._several(rows)
-        if len(update) > update.shape[1]:
-            inverse = self._inverse(update.T @ update)
-            squared = None if inverse is None else np.einsum("ij,ij->i", residuals @ inverse, residuals)
+    def distances(self, members: NDArray[Any]) -> tuple[Single, NDArray[np.bool_]]:
+        """Distances (m, g, P) of m groups' samples (m, g, P, d) to the model without each, and which (m,) are valid.
+
+        Not valid are those of a group without which the model changes too much for single precision.
+        """
+        groups, size, _, features = members.shape
+        offsets = np.subtract(members, self.centres, dtype=np.float32).reshape(groups, -1, features)
+        rows = upper_product(offsets, self.whitener)
+        update, residuals = self._single(rows) if size == 1 else self._several(rows.reshape(members.shape))
+        across = update.swapaxes(1, 2)
+        by_features = update.shape[1] > features
+        changes = across @ update if by_features else update @ across
+        changes *= np.float32(self.scale)
+        inverse, valid = inverses_of_rest(changes)
+        if by_features:
+            squared = np.einsum("mij,mij->mi", residuals @ inverse, residuals)
         else:
-            inverse = self._inverse(update @ update.T)
-            squared = None if inverse is None else self._by_rows(residuals, update, inverse)
-        return None if squared is None else np.sqrt(squared, out=squared).reshape(members.shape[:2])
+            # By way of (I − s·YYᵀ)⁻¹, the smaller one where Y has few rows.
+            projected = residuals @ across
+            squared = np.einsum("mij,mij->mi", projected @ inverse, projected)
+            squared *= np.float32(self.scale)
+            squared += np.einsum("mij,mij->mi", residuals, residuals)
+        return np.sqrt(squared, out=squared).reshape(members.shape[:3]), valid
 
     def _single(self, rows: Single) -> tuple[Single, Single]:
-        """Y (P + 1, d) and W (P, d) of one sample from e·R (P, d), which is lost."""
-        update = np.empty((len(rows) + 1, rows.shape[1]), np.float32)
-        np.add(rows, self.update, out=update[:-1])
-        mean = _mean(update[:-1])
-        np.multiply(mean, self._overall / self.grown, out=update[-1])
-        residuals = np.multiply(update[:-1], np.float32((1 + (1 - self.lost) / self.left) / self.grown), out=rows)
+        """Y (m, P + 1, d) and W (m, P, d) of single samples from their e·R (m, P, d), which are lost."""
+        groups, cells, features = rows.shape
+        update = np.empty((groups, cells + 1, features), np.float32)
+        np.add(rows, self.update, out=update[:, :-1])
+        mean = _mean(update[:, :-1])
+        np.multiply(mean, self._overall / self.grown, out=update[:, -1:])
+        residuals = np.multiply(update[:, :-1], np.float32((1 + (1 - self.lost) / self.left) / self.grown), out=rows)
         residuals += self.residual
         residuals += np.float32(self.lost / self.left / self.grown) * mean
         return update, residuals
 
     def _several(self, rows: Single) -> tuple[Single, Single]:
-        """Y (gP + 1, d) and W (gP, d) of a group's R (g, P, d), which is lost."""
-        group, cells, features = rows.shape
-        total = rows.sum(axis=0)
-        update = np.empty((group * cells + 1, features), np.float32)
-        shift = np.float32((self.grown - 1) / group) * total
+        """Y (m, gP + 1, d) and W (m, gP, d) of groups' R (m, g, P, d), which are lost."""
+        groups, size, cells, features = rows.shape
+        total = rows.sum(axis=1)
+        update = np.empty((groups, size * cells + 1, features), np.float32)
+        shift = np.float32((self.grown - 1) / size) * total
         shift += self.update
-        np.add(rows, shift, out=update[:-1].reshape(rows.shape))
-        mean = _mean(update[:-1]) * np.float32(group / self.grown)
-        np.multiply(mean, self._overall, out=update[-1])
+        np.add(rows, shift[:, None], out=update[:, :-1].reshape(rows.shape))
+        mean = _mean(update[:, :-1]) * np.float32(size / self.grown)
+        np.multiply(mean, self._overall, out=update[:, -1:])
         total *= np.float32((1 - self.lost) / self.left)
         total += self.residual
         total += np.float32(self.lost / self.left) * mean
-        rows += total
-        return update, rows.reshape(-1, features)
+        rows += total[:, None]
+        return update, rows.reshape(groups, -1, features)
 
     @property
     def _overall(self) -> np.float32:
         """The weight of the mean row of T in Y."""
         return np.float32(self.lost * np.sqrt(len(self.centres) / self.left))
 
-    def _inverse(self, products: Single) -> Single | None:
-        products *= np.float32(self.scale)
-        return inverse_of_rest(products)
-
-    def _by_rows(self, residuals: Single, update: Single, inverse: Single) -> Single:
-        """w(I − s·YᵀY)⁻¹wᵀ for each row w by way of (I − s·YYᵀ)⁻¹, the smaller one where Y has few rows."""
-        projected = residuals @ update.T
-        squared = np.einsum("ij,ij->i", projected @ inverse, projected)
-        squared *= np.float32(self.scale)
-        squared += np.einsum("ij,ij->i", residuals, residuals)
-        return np.asarray(squared)
-
 
 def _mean(rows: Single) -> Single:
-    """The mean row, as a product: a third of the time of numpy's own."""
-    return np.full(len(rows), 1 / len(rows), np.float32) @ rows
+    """The mean rows (m, 1, d) of rows (m, P, d), as products: a third of the time of numpy's own."""
+    return np.full((1, rows.shape[1]), 1 / rows.shape[1], np.float32) @ rows
 
 
 def upper_product(rows: Single, factor: Single) -> Single:
-    """The product of rows (…, d) and an upper triangular ``factor`` (d, d)."""
+    """The products of rows (…, d) and an upper triangular ``factor`` (d, d)."""
     found = np.empty_like(rows)
-    features = len(factor)
-    flat, into = rows.reshape(-1, features), found.reshape(-1, features)
-    for start in range(0, features, STRIP):
-        stop = min(start + STRIP, features)
-        np.matmul(flat[:, :stop], factor[:stop, start:stop], out=into[:, start:stop])
+    for start in range(0, len(factor), STRIP):
+        stop = min(start + STRIP, len(factor))
+        np.matmul(rows[..., :stop], factor[:stop, start:stop], out=found[..., start:stop])
     return found
 
 
-def inverse_of_rest(change: Single) -> Single | None:
-    """(I − F)⁻¹ for F (d, d) with eigenvalues from 0 to below 1; None where single precision would not do."""
-    flat = change.ravel()
-    norm = float(np.sqrt(flat @ flat))
-    if norm <= SMALL:
-        return _series(change, norm)
-    rest = -change
-    rest.ravel()[:: len(rest) + 1] += 1
+def inverses_of_rest(changes: Single) -> tuple[Single, NDArray[np.bool_]]:
+    """(I − F)⁻¹ for each F of ``changes`` (m, d, d) with eigenvalues from 0 to below 1, and which (m,) are valid.
+
+    Not valid are those for which single precision would not do.
+    """
+    square = changes @ changes
+    largest = _largest_eigenvalue(square, 2)
+    if largest <= SMALL:
+        return _series(changes, square, largest), np.ones(len(changes), np.bool_)
+    rests = np.negative(changes)
+    np.einsum("mii->mi", rests)[...] += 1
     try:
-        inverse = np.linalg.inv(rest)
+        inverses = np.linalg.inv(rests)
     except np.linalg.LinAlgError:
-        return None
-    # Written so that what is no number is refused as well.
-    return inverse if np.abs(inverse).max() <= LARGEST else None
+        return rests, np.zeros(len(rests), np.bool_)
+    # Written so that what is no number is not valid either.
+    return inverses.astype(np.float32, copy=False), np.abs(inverses).max(axis=(1, 2)) <= LARGEST
 
 
-def _series(change: Single, norm: float) -> Single:
-    """1 + F + F² + … of a small F with this norm, three powers at a time."""
-    square = change @ change.T
-    cube = square @ change
-    square += change
-    first = found = np.add(square, cube, out=square)
-    rest = norm**4
-    while rest > TOLERANCE * (1 - norm):
-        found = cube @ found
-        found += first
-        rest *= norm**3
-    found.ravel()[:: len(found) + 1] += 1
-    return np.asarray(found)
+def _largest_eigenvalue(powers: Single, exponent: int) -> float:
+    """A bound on the eigenvalues of matrices, from the Frobenius norms of their ``powers`` (m, d, d)."""
+    largest: float = np.einsum("mij,mij->m", powers, powers).max().item()
+    return float(largest ** (0.5 / exponent))
+
+
+def _series(changes: Single, square: Single, largest: float) -> Single:
+    """1 + F + F² + … of F (m, d, d), whose ``square`` is lost, with eigenvalues of at most ``largest``."""
+    if _rest(largest, 3) <= TOLERANCE:
+        found = np.add(square, changes, out=square)
+    else:
+        # Three powers at a time.
+        cube = square @ changes
+        largest = min(largest, _largest_eigenvalue(cube, 3))
+        square += changes
+        first = found = np.add(square, cube, out=square)
+        power = 4
+        while _rest(largest, power) > TOLERANCE:
+            found = cube @ found
+            found += first
+            power += 3
+    np.einsum("mii->mi", found)[...] += 1
+    return found
+
+
+def _rest(largest: float, power: int) -> float:
+    """The sum of the powers of ``largest`` from this one on."""
+    return float(largest**power / (1 - largest))

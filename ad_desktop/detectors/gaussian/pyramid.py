@@ -107,10 +107,12 @@ class LocalPyramid:
         """Put the held-out distances in their places; yields of how many samples at a time."""
 
         def hold_out(block: _Block) -> None:
-            for members, rows in zip(block.members, np.split(block.rows, len(block.members)), strict=True):
-                parts = zip(found, self.gaussians, block.leaving, self.parts(rows), strict=True)
-                for array, gaussian, leaving, cells in parts:
-                    array[members] = gaussian.held_out(cells, leaving)
+            # One Gaussian after the other, so that what its groups share stays in the processor's cache.
+            for array, gaussian, leaving, cells in zip(
+                found, self.gaussians, block.leaving, self.parts(block.rows), strict=True
+            ):
+                members = cells.reshape(*block.members.shape, *cells.shape[1:])
+                array[block.members] = gaussian.held_out(members, leaving)
 
         workers = min(MAX_WORKERS, worker_count())
         blocks = list(equal_groups(groups, BLOCK))
@@ -168,12 +170,12 @@ class LocalPyramid:
     def _grids(self, parts: Distances) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean of the levels' grids and the coarse grid, (n, S, S) each on the finest one, from parts (n, P)."""
         side = self.side
-        grids = [np.empty((len(part), side, side), np.float32) for part in parts]
-        for whole, part, cells, own in zip(grids, parts, self._cells, self._sides, strict=True):
+        grids = []
+        for part, cells, own in zip(parts, self._cells, self._sides, strict=True):
             placed = np.zeros((len(part), own * own), np.float32)
             placed[:, cells] = part
-            for index, grid in enumerate(placed.reshape(-1, own, own)):
-                whole[index] = grid if own == side else upsample(grid, (side, side), 0.0)
+            grid = placed.reshape(-1, own, own)
+            grids.append(grid if own == side else upsample(grid, (side, side)))
         return np.asarray(np.mean(grids[:-1], axis=0), np.float32), grids[-1]
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -58,9 +58,8 @@ class _Sums:
     def without_each(self, values: NDArray[np.float64], labels: NDArray[np.int_]) -> _Sums:
         """The sums without each group of ``values`` (n, P), which are summed here; ``labels`` (n,) count from 0."""
         counts = np.bincount(labels)
-        first, second = np.zeros((2, len(counts), values.shape[1]))
-        np.add.at(first, labels, values)
-        np.add.at(second, labels, values**2)
+        together, starts = values[np.argsort(labels, kind="stable")], np.cumsum(counts) - counts
+        first, second = (np.add.reduceat(v, starts, axis=0) for v in (together, np.square(together)))
         return _Sums((self.n - counts)[:, None], self.first - first, self.second - second)
 
     def spread(self) -> NDArray[np.float64]:

@@ -147,15 +147,15 @@ def test_a_sample_scores_the_same_alone_and_among_others() -> None:
 def held_out(gaussian: CellGaussian, members: np.ndarray) -> np.ndarray:
     """Held-out distances in single precision, as of large sets."""
     with mock.patch.object(cells_module, "SMALL_SET", 0):
-        return gaussian.held_out(members, gaussian.leaving(len(members)))
+        return gaussian.held_out(members[None], gaussian.leaving(len(members)))[0]
 
 
 def test_small_sets_take_double_precision() -> None:
     rows = samples(20, 6, 5)
     gaussian, rest = fitted(rows), fitted(rows[3:])
     rest.rho, rest.mu = gaussian.rho, gaussian.mu
-    found = gaussian.held_out(rows[:3], gaussian.leaving(3))
-    np.testing.assert_array_equal(found, gaussian.without(gaussian.sums(rows[:3])).distances(rows[:3]))
+    found = gaussian.held_out(rows[None, :3], gaussian.leaving(3))
+    np.testing.assert_array_equal(found[0], gaussian.without(gaussian.sums(rows[:3])).distances(rows[:3]))
 
 
 # (n, cells, d, group): few cells and many features go by way of the group's rows, the others through the features.
@@ -230,3 +230,18 @@ def test_a_group_that_is_most_of_the_variance_is_left_out_exactly(size: int, fac
     gaussian = fitted(rows)
     expected = explicit_distances(rows[size:], rows[:size], gaussian.rho, gaussian.mu)
     np.testing.assert_allclose(held_out(gaussian, rows[:size]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize(("cells", "d"), [(25, 6), (4, 60)])
+@pytest.mark.parametrize("factor", [1.0, 30.0, 1e4])
+def test_groups_together_are_held_out_as_each_alone(size: int, cells: int, d: int, factor: float) -> None:
+    rows = samples(120, cells, d)
+    rows[:size] *= factor
+    gaussian = fitted(rows)
+    together = rows[: 4 * size].reshape(4, size, cells, d)
+    found = gaussian.held_out(together, gaussian.leaving(size))
+    for index, members in enumerate(together):
+        others = np.delete(rows, range(index * size, (index + 1) * size), axis=0)
+        expected = explicit_distances(others, members, gaussian.rho, gaussian.mu)
+        np.testing.assert_allclose(found[index], expected, rtol=1e-5)

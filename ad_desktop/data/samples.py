@@ -77,12 +77,14 @@ class SliceSample(Sample):
 
     ``path`` is the scan's key with ``#axis:number`` (1-based), so each slice has a path and a key of its own.
     ``value_range`` are the pixel values to be shown to a network as black and white. ``band`` is the number of the
-    band of heights in the body that it is compared within (None: with all slices).
+    band of heights in the body that it is compared within (None: with all slices), ``gap`` the distance of the scan's
+    slices in parts of a slice's side (0: not known).
     """
 
     picture: Picture | None = field(default=None, compare=False, repr=False)
     value_range: tuple[float, float] | None = field(default=None, compare=False)
     band: int | None = field(default=None, compare=False)
+    gap: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

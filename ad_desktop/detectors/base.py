@@ -80,11 +80,13 @@ class HeldOut(NamedTuple):
     """What the model says of its own normal samples when their whole group is left out of the fit.
 
     ``scores`` (n,) float64 are anomaly scores; ``map_peaks`` (n,) float64 the largest value of each
-    anomaly map (None where the method makes no map).
+    anomaly map (None where the method makes no map). ``grids`` (n, h, w) float32 are the maps at the detector's own
+    resolution, from methods that were asked for ``plain_scores`` and can tell them.
     """
 
     scores: Array
     map_peaks: Array | None
+    grids: FloatArray | None = None
 
 
 class Neighbour(NamedTuple):
@@ -131,7 +133,8 @@ class Detector(ABC):
     most_ahead: int = 1 << 30
     """How many inputs may be prepared before they are used; their number is bounded in any case."""
     plain_scores: bool = False
-    """Whether scores stay in units of their own, for a caller that standardises those of several detectors."""
+    """Whether scores stay in units of their own, for a caller that standardises those of several detectors, and who
+    wants held-out maps with them."""
     needs_normal_samples: ClassVar[bool] = True
     """Whether a fit needs normal samples; if not, a model fitted without any is not calibrated."""
     default_threshold: ClassVar[float] = 0.5
@@ -221,6 +224,13 @@ class Detector(ABC):
         The score is that of the highest slice; a model of scans puts its own rule in its place.
         """
         raise NotImplementedError(f"{self.name} is not volumetric")
+
+    def score_slices(self, samples: Sequence[Sample], found: Sequence[Prediction]) -> Array:
+        """The scores (n,) float64 of one scan's slices, in order, from what ``predict`` found in each.
+
+        Here each by itself; methods that look at a slice among its neighbours say more.
+        """
+        return np.array([prediction.anomaly_score for prediction in found], np.float64)
 
     def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:
         """Score again from ``Prediction.features`` without pixels; None where unsupported, or for single ones."""

@@ -226,7 +226,8 @@ class GaussianAD(NetworkDetector):
         folds = held_out_folds(groups, self.sha256_)
         scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
         grids = within(z if self.params.map == "z" else self.pyramid_.raw_grid(distances), masks)
-        return HeldOut(scores, np.array([map_peak(grid, size) for grid, size in zip(grids, self.sizes_, strict=True)]))
+        peaks = np.array([map_peak(grid, size) for grid, size in zip(grids, self.sizes_, strict=True)])
+        return HeldOut(scores, peaks, np.asarray(grids, np.float32) if self.plain_scores else None)
 
     @single_threaded
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:

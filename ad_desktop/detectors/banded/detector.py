@@ -2,8 +2,9 @@
 
 A neck differs more from the middle of a head than a lesion does from its surroundings: learned together, all heights
 make a normality so wide that lesions fit in. Methods with statistics for places are fitted anew for each band of
-heights; others learn all slices together. The scores are standardised in each band by its held-out normal ones, so
-that no height is more suspicious than another one.
+heights; others learn all slices together. Where they tell their maps, a slice's score is how far its map stands out
+from its surroundings in the scan (``contrast``). The scores are standardised in each band by its held-out normal ones,
+so that no height is more suspicious than another one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.samples import Sample, SliceSample
+from ad_desktop.detectors.banded.contrast import contrast_peaks
 from ad_desktop.detectors.banded.spool import Spool
 from ad_desktop.detectors.banded.standard import BandStandard
-from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.base import Array, Detector, FloatArray, HeldOut, NormalSet, Prediction, Prepared, State
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 
@@ -37,6 +39,8 @@ class BandedDetector(Detector):
         for detector in self.inner:
             detector.plain_scores = True
         self.bands_: dict[str, int] = {}
+        self.gaps_: dict[str, float] = {}
+        self.contrast_ = False
         self.standard_ = BandStandard(np.zeros(bands), np.ones(bands))
 
     def load(self, task: Task) -> None:
@@ -61,6 +65,7 @@ class BandedDetector(Detector):
         for item in prepared:
             spool.add(item)
         self.bands_ = {item.sample.key: self._band(item.sample) for item in spool.slices}
+        self.gaps_ = {_scan(item.sample.key): _gap(item.sample) for item in spool.slices}
         of_slice = [self._learner(item.sample) for item in spool.slices]
         for number, detector in enumerate(self.inner):
             task.report("Learning heights in the body", number, len(self.inner))
@@ -95,6 +100,8 @@ class BandedDetector(Detector):
             self.load(task)
             raise
         self.bands_ = bands
+        gaps = self.gaps_ | {_scan(item.sample.key): _gap(item.sample) for item in added}
+        self.gaps_ = {scan: gaps[scan] for scan in dict.fromkeys(map(_scan, bands))}
 
     def _where(self, number: int) -> str:
         """What a message about one of several learners begins with."""
@@ -138,6 +145,7 @@ class BandedDetector(Detector):
         order = self._order()
         scores, peaks = np.empty(len(order)), np.empty(len(order))
         with_map = True
+        grids: dict[int, FloatArray] = {}
         for number, detector in enumerate(self.inner):
             task.report("Checking normal scans against each other", number, len(self.inner))
             mine = [(index, place) for index, (owner, place) in enumerate(order) if owner == number]
@@ -148,22 +156,52 @@ class BandedDetector(Detector):
                 raise UserError(f"{self._where(number)}fewer than two groups of normal scans show it. Use wider bands.")
             found = detector.calibrate(own, task)
             scores[indices] = found.scores
+            grids |= {} if found.grids is None else zip(indices, found.grids, strict=True)
             if found.map_peaks is None:
                 with_map = False
             else:
                 peaks[indices] = found.map_peaks
+        self.contrast_ = len(grids) == len(order) and all(self.gaps_[_scan(key)] > 0 for key in self.bands_)
+        if self.contrast_:
+            scores = self._contrasts([grids[index] for index in range(len(order))])
         bands = np.array(list(self.bands_.values()))
         self.standard_ = BandStandard.fit(scores, bands, self.bands)
         standardised = BandStandard.held_out(scores, bands, groups, self.bands)
         return HeldOut(standardised, peaks if with_map else None)
 
+    def _contrasts(self, grids: Sequence[FloatArray]) -> Array:
+        """How far each normal slice's map stands out in its scan, (n,)."""
+        members: dict[str, list[int]] = {}
+        for index, key in enumerate(self.bands_):
+            members.setdefault(_scan(key), []).append(index)
+        keys, peaks = list(self.bands_), np.empty(len(grids))
+        for scan, indices in members.items():
+            numbers = [_number(keys[index]) for index in indices]
+            # Slices may have been learned in steps.
+            step = float(np.median(np.diff(sorted(numbers)))) if len(numbers) > 1 else 1.0
+            lined_up = [index for _, index in sorted(zip(numbers, indices, strict=True))]
+            peaks[lined_up] = contrast_peaks(np.stack([grids[index] for index in lined_up]), self.gaps_[scan] * step)
+        return peaks
+
+    def score_slices(self, samples: Sequence[Sample], found: Sequence[Prediction]) -> Array:
+        """The scores of one scan's slices: how far each one's map stands out in the scan, by the standard of its band.
+
+        Without a map each is scored by itself.
+        """
+        if not self.contrast_:
+            return super().score_slices(samples, found)
+        peaks = contrast_peaks(np.stack([prediction.grid for prediction in found]), _gap(samples[0]))
+        return self.standard_.apply(peaks, np.array([self._band(sample) for sample in samples]))
+
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
-        """Score slices, each by its own band."""
+        """Look at slices, each by its own band; scores that need a slice's neighbours come from ``score_slices``."""
         found: dict[int, Prediction] = {}
         for number, detector in enumerate(self.inner):
             mine = [index for index, item in enumerate(batch) if self._learner(item.sample) == number]
             if mine:
                 found |= zip(mine, detector.predict([batch[index] for index in mine]), strict=True)
+        if self.contrast_:
+            return [found[index] for index in range(len(batch))]
         bands = np.array([self._band(item.sample) for item in batch])
         plain = np.array([found[index].anomaly_score for index in range(len(batch))])
         scores = self.standard_.apply(plain, bands)
@@ -178,7 +216,8 @@ class BandedDetector(Detector):
             tensors |= {f"{PREFIX}{number}.{name}": value for name, value in state.tensors.items()}
             meta.append(state.meta)
         standards = [self.standard_.mean.tolist(), self.standard_.deviation.tolist()]
-        return State(tensors, {"bands": meta, "slices": list(self.bands_.items()), "standards": standards})
+        told = {"slices": list(self.bands_.items()), "gaps": list(self.gaps_.items()), "contrast": self.contrast_}
+        return State(tensors, {"bands": meta, **told, "standards": standards})
 
     def restore(self, state: State) -> None:
         """Take back a state; ``ModelFileError`` if bands and slices do not fit together."""
@@ -191,6 +230,9 @@ class BandedDetector(Detector):
             mine = {name[len(prefix) :]: each for name, each in state.tensors.items() if name.startswith(prefix)}
             detector.restore(State(mine, meta))
         self.bands_, self.standard_ = bands, BandStandard(mean, deviation)
+        # Earlier models score each slice by itself.
+        self.gaps_ = dict.fromkeys(map(_scan, bands), 0.0) | {str(k): float(v) for k, v in state.meta.get("gaps", ())}
+        self.contrast_ = bool(state.meta.get("contrast"))
         if sorted(key for detector in self.inner for key in detector.normal_set.keys) != sorted(bands):
             raise ModelFileError("The model's bands do not fit its list of normal slices. Fit and save it again.")
 
@@ -202,3 +244,17 @@ class BandedDetector(Detector):
     def describe(self) -> dict[str, Any]:
         """What the method says of itself, and the number of bands."""
         return {**self.inner[0].describe(), "bands": self.bands}
+
+
+def _scan(key: str) -> str:
+    """The key of the scan that a slice belongs to."""
+    return key.rpartition("#")[0]
+
+
+def _number(key: str) -> int:
+    """Which slice of its scan it is."""
+    return int(key.rpartition(":")[2])
+
+
+def _gap(sample: Sample) -> float:
+    return sample.gap if isinstance(sample, SliceSample) else 0.0

@@ -50,7 +50,7 @@ def fit_scans(
     assign_groups(options.groups, [sample.key for sample in unique], None)
     task.report("Preparing the network")
     detector.load(task)
-    view = settle(unique, settings, opener, task, whole=detector.volumetric)
+    view = settle(unique, settings, opener, task, detector.volumetric)
     detector = by_height(detector, view)
     detector.load(task)
     failures: list[Failure] = []

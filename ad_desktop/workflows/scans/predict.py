@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.samples import SliceSample, VolumeSample
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, NormalScan, Prediction, Prepared
 from ad_desktop.detectors.volume_prediction import VolumePrediction
@@ -56,11 +56,13 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
     settings, seen = slicer.view.settings, slicer.body.indices
     indices = seen[::step]
     found: list[Prediction] = []
+    samples: list[SliceSample] = []
     batch: list[Prepared] = []
-    for at, (_, item) in enumerate(prepared_slices(detector, slicer, task, step)):
+    for at, (sample, item) in enumerate(prepared_slices(detector, slicer, task, step)):
         task.report(message, at, len(indices))
         if isinstance(item, InputError):
             raise item
+        samples.append(sample)
         batch.append(item)
         if len(batch) == max(1, detector.batch_size) or at + 1 == len(indices):
             # Features are for scoring again; those of a whole scan would fill the memory.
@@ -69,7 +71,7 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
             for prediction in found:
                 prediction.features = None
     scores = np.full(_slices(slicer), np.nan)
-    scores[list(indices)] = [prediction.anomaly_score for prediction in found]
+    scores[list(indices)] = detector.score_slices(samples, found)
     examined = slicer.body.examined
     return VolumePrediction(
         volume_score(scores, settings.top_share), np.stack([p.grid for p in found]), found[0].size,

@@ -107,7 +107,8 @@ class Slicer:
         if view.heights is not None:
             self._keep_heights(view.heights)
         self._stack = planes(volume.array, volume.affine, axis)
-        _, rows_mm, columns_mm = plane_spacing(volume, axis)
+        slices_mm, rows_mm, columns_mm = plane_spacing(volume, axis)
+        self._gap = slices_mm / settled.field_mm
         row, column = self.body.middle
         down, across = settled.field_mm / rows_mm / 2, settled.field_mm / columns_mm / 2
         self.frame = SquareFrame((column - across, row - down, column + across, row + down), settled.pixels)
@@ -170,7 +171,7 @@ class Slicer:
         picture = Picture(pixels, (self.frame.pixels, self.frame.pixels), hashlib.sha256(pixels.tobytes()).hexdigest())
         path = Path(f"{self.sample.key}#{self.view.settings.axis}:{index + 1}")
         band = None if self._bands is None else int(self._bands[index])
-        return SliceSample(path, picture=picture, value_range=(settled.low, settled.high), band=band)
+        return SliceSample(path, picture=picture, value_range=(settled.low, settled.high), band=band, gap=self._gap)
 
 
 def scaling(volume: Volume, body: Body, axis: str) -> tuple[float, float]:

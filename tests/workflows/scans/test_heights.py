@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
+from ad_desktop.detectors.banded.contrast import contrast_peaks
 from ad_desktop.detectors.banded.detector import BandedDetector
 from ad_desktop.detectors.banded.standard import PRIOR, BandStandard
 from ad_desktop.detectors.volume_prediction import VolumePrediction
@@ -105,6 +107,38 @@ def test_what_is_normal_elsewhere_is_found(outcome: FitOutcome) -> None:
     assert abs(3 * int(np.nanargmax(ill.slice_scores)) - LESION_AT) <= 9
     assert outcome.model.judge(ill.anomaly_score).pred_label
     assert not outcome.model.judge(well.anomaly_score).pred_label
+
+
+def test_slices_are_scored_by_what_stands_out_in_their_scan(outcome: FitOutcome) -> None:
+    model = outcome.model
+    detector = model.detector
+    assert isinstance(detector, BandedDetector)
+    [(result, volume)] = predict_scans(model, scans("lesion", 101), opener, Task())
+    found = result.prediction
+    assert isinstance(found, VolumePrediction)
+    assert volume is not None
+    slicer = Slicer(volume, result.sample, model.scans)
+    bands = np.array([sample.band for sample in slicer.samples()])
+    peaks = contrast_peaks(found.grid, 3 / model.scans.settled.field_mm)
+    expected = detector.standard_.apply(peaks, bands)
+    np.testing.assert_allclose(found.slice_scores[list(found.scored)], expected)
+    # What is alike in all slices, such as grain, adds nothing.
+    np.testing.assert_allclose(contrast_peaks(found.grid + 1, 0.03), contrast_peaks(found.grid, 0.03), atol=1e-5)
+    held_out = model.calibration.slices.scores
+    assert held_out.mean() == pytest.approx(0, abs=0.3)
+    assert 0.5 < held_out.std() < 2
+
+
+def test_models_that_score_each_slice_by_itself_still_open(outcome: FitOutcome, tmp_path: Path) -> None:
+    state = outcome.model.detector.state()
+    state.meta.pop("gaps")
+    state.meta.pop("contrast")
+    older = BandedDetector(type(outcome.model.detector.inner[0])(outcome.model.detector.params), 6)
+    older.load(Task())
+    older.restore(state)
+    [(result, _)] = predict_scans(replace(outcome.model, detector=older), scans("whole", 101), opener, Task())
+    assert isinstance(result.prediction, VolumePrediction)
+    assert not older.contrast_
 
 
 def test_scores_are_standardised_in_each_band() -> None:

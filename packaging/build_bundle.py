@@ -26,7 +26,8 @@ import ad_desktop  # noqa: E402
 LIST = "FILES.sha256"
 INSIDE = "_internal"
 _STRIPPED = re.compile(r"(libtorch_|libpython3|_CharLS\.|_openjpeg\.|_imaging\.|_regex\.|_fmm_core\.|_yaml\.)")
-"""Libraries whose symbols for debuggers take megabytes: torch's about a hundred. Others are stripped already."""
+"""Libraries whose symbols for debuggers take megabytes: torch's about a hundred. Others are stripped already, or were
+moved about by the tools that make wheels, which strip does not understand."""
 _SPRING_2026 = "1767225600"
 
 
@@ -37,6 +38,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder = chosen.out.absolute() / bundle_name()
     freeze(folder, chosen.work.absolute())
+    link_window(folder)
     compile_sources(folder / INSIDE)
     strip_symbols(folder / INSIDE)
     add_installer(folder)
@@ -67,6 +69,13 @@ def freeze(folder: Path, work: Path) -> None:
     )  # fmt: skip
 
 
+def link_window(folder: Path) -> None:
+    """The window's program, where one program serves for both: an archive of all modules is in each."""
+    window = folder / "ad-desktop-window"
+    if sys.platform not in ("win32", "darwin"):
+        window.symlink_to("ad-desktop")
+
+
 def compile_sources(inside: Path) -> None:
     """Compile modules that are there as sources, to files that fit whatever time the copies have."""
     for source in inside.rglob("*.py"):
@@ -83,7 +92,7 @@ def strip_symbols(inside: Path) -> None:
     if tool is None or sys.platform != "linux":
         return
     for library in inside.rglob("*.so*"):
-        wanted = _STRIPPED.match(library.name) or library.parent.name == "imagecodecs"
+        wanted = _STRIPPED.match(library.name) or library.parent.name in ("imagecodecs", "lib-dynload")
         if wanted and not library.is_symlink():
             subprocess.run([tool, "--strip-unneeded", str(library)], check=True)
 
@@ -95,7 +104,7 @@ def add_installer(folder: Path) -> None:
         return
     share = folder / "share"
     share.mkdir()
-    for name in ("ad-desktop.desktop", "io.github.ad_desktop.metainfo.xml"):
+    for name in ("ad-desktop.desktop", "org.example.ad_desktop.metainfo.xml"):
         shutil.copy2(ROOT / "packaging" / name, share / name)
     shutil.copy2(ROOT / "packaging" / "install.sh", folder / "install.sh")
 

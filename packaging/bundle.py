@@ -19,6 +19,8 @@ EXCLUDED = [
     "grimp", "importlinter",
     # Compiling kernels on the user's machine, which the program does not do.
     "triton", "cuda", "torch.utils.tensorboard", "torch.utils.benchmark", "torch.contrib",
+    # Colours for source code, which the console does not show, and a kind of picture that no reader reads.
+    "pygments", "PIL.AvifImagePlugin", "PIL._avif",
     # Faster downloads from a hub that the program does not use.
     "hf_xet",
     "onnx.backend", "onnxruntime.transformers", "onnxruntime.quantization", "onnxruntime.tools", "open_clip_train",
@@ -51,6 +53,8 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^PySide6/Qt/plugins/platforminputcontexts/libqtvirtualkeyboard",
     r"^PySide6/Qt/plugins/wayland-graphics-integration-server/",
     r"^PySide6/Qt/plugins/imageformats/libq(?!svg|jpeg)",
+    # Of QtAwesome: the sets of icons that are not used.
+    r"^qtawesome/fonts/(?!materialdesignicons6)",
     # Example data, other programs, and what only compilers read.
     r"^sklearn/datasets/(data|images|descr|tests)/",
     r"(^|/)tests?/(data|baseline)/",

@@ -11,7 +11,7 @@ data=${XDG_DATA_HOME:-$HOME/.local/share}
 target=$data/ad-desktop
 commands=$HOME/.local/bin
 entry=$data/applications/ad-desktop.desktop
-metainfo=$data/metainfo/io.github.ad_desktop.metainfo.xml
+metainfo=$data/metainfo/org.example.ad_desktop.metainfo.xml
 
 die() {
     printf 'AD Desktop: %s\n' "$*" >&2
@@ -73,7 +73,7 @@ install_all() {
     local quoted
     quoted=$(printf '%s' "$target/ad-desktop-window" | sed -e 's/[\\"`$]/\\\\&/g' -e 's/%/%%/g' -e 's/[&|\\]/\\&/g')
     sed "s|^Exec=.*|Exec=\"$quoted\" %F|" "$target/share/ad-desktop.desktop" >"$entry"
-    install -D -m 644 -- "$target/share/io.github.ad_desktop.metainfo.xml" "$metainfo"
+    install -D -m 644 -- "$target/share/org.example.ad_desktop.metainfo.xml" "$metainfo"
     refresh
     printf 'AD Desktop is in the menu. In a terminal: %s/ad-desktop --help\n' "$commands"
     [[ :$PATH: == *:$commands:* ]] || printf 'To leave out the path, add %s to PATH.\n' "$commands"

@@ -18,7 +18,7 @@ import ad_desktop
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-METAINFO = PACKAGING / "io.github.ad_desktop.metainfo.xml"
+METAINFO = PACKAGING / "org.example.ad_desktop.metainfo.xml"
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the installer is for Linux")
 
@@ -32,9 +32,9 @@ def folder(tmp_path: Path) -> Path:
     for name in ("ad-desktop.desktop", METAINFO.name):
         shutil.copy(PACKAGING / name, made / "share")
     shutil.copy(PACKAGING / "install.sh", made)
-    for name in ("ad-desktop", "ad-desktop-window"):
-        (made / name).write_text('#!/bin/sh\necho "ran $0 $*"\n')
-        (made / name).chmod(0o755)
+    (made / "ad-desktop").write_text('#!/bin/sh\necho "ran $0 $*"\n')
+    (made / "ad-desktop").chmod(0o755)
+    (made / "ad-desktop-window").symlink_to("ad-desktop")
     lines = [
         f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(made)}" for p in made.rglob("*") if p.is_file()
     ]
@@ -126,6 +126,14 @@ def test_desktop_entry_and_metadata_name_what_there_is():
     ]
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {b.text for b in root.findall("provides/binary")} == {*scripts["scripts"], *scripts["gui-scripts"]}
+
+
+def test_the_desktop_accepts_the_entry():
+    tool = shutil.which("desktop-file-validate")
+    if tool is None:
+        pytest.skip("desktop-file-validate is not installed")
+    done = subprocess.run([tool, PACKAGING / "ad-desktop.desktop"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_appstream_accepts_the_metadata():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -53,9 +54,14 @@ def has_display() -> bool:
 
 
 def _open_window(paths: Sequence[str], sample: bool = False) -> int:
-    from ad_desktop.app import run
+    # Nothing that an import makes is garbage, and looking for some takes a tenth of the start.
+    gc.disable()
+    try:
+        from ad_desktop.app import run
 
-    return run(paths, sample=sample)
+        return run(paths, sample=sample)
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

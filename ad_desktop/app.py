@@ -46,6 +46,8 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     log_file = start_log()
     app = make_application()
+    # What the imports made stays: no collection need look at it again.
+    gc.freeze()
     # Objects of Qt that are part of a reference cycle must not be destroyed by whichever thread collects garbage.
     garbage = GarbageCollector(interval=1.0)
     runner = JobRunner()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,10 @@ REASONS = {
     errno.ENAMETOOLONG: "the name is too long",
     errno.EFBIG: "the file is larger than allowed here",
 }
+
+_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
+_LEFT_SECONDS = 24 * 3600
+"""Nothing writes a file for so long without touching it; on a network disk, whose process it was cannot be asked."""
 
 
 @contextmanager
@@ -55,6 +61,17 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what processes that were killed left beside ``target``: temporary files that nobody wrote to for a day."""
+    before = time.time() - _LEFT_SECONDS
+    with contextlib.suppress(OSError), os.scandir(Path(os.path.realpath(target)).parent) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                        Path(entry.path).unlink()
 
 
 def write_error(target: Path, error: OSError) -> UserError:

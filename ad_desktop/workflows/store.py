@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ad_desktop import __version__
-from ad_desktop.data.atomic import atomic_path
+from ad_desktop.data.atomic import atomic_path, remove_leftovers
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.tiles import Tiling
 from ad_desktop.detectors.base import Array, State
@@ -59,6 +59,7 @@ def save_model(model: FittedModel, path: Path) -> None:
     tensors = {name: _plain(value) for name, value in tensors.items()}
     header, end = _layout(tensors)
     metadata = {**_metadata(model, state.meta), "content_sha256": "0" * 64, "content_bytes": end}
+    remove_leftovers(path)
     with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
         _write_all(file, _header(metadata, header))
         content = hashlib.sha256()

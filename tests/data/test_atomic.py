@@ -4,11 +4,12 @@ import errno
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from ad_desktop.data.atomic import atomic_path
+from ad_desktop.data.atomic import atomic_path, remove_leftovers
 from ad_desktop.errors import Cancelled, UserError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
@@ -134,3 +135,19 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
         temporary.write_text("after")
     assert link.is_symlink()
     assert real.read_text() == "after"
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    writing = atomic_path(target)
+    stays = [writing.__enter__(), tmp_path / ".tmp-notes", tmp_path / "0123456789abcdef.onnx"]
+    goes = [tmp_path / ".tmp-0123456789abcdef.onnx", tmp_path / ".tmp-fedcba9876543210"]
+    folder = tmp_path / ".tmp-0123456789abcdef.d"
+    folder.mkdir()
+    for path in (*goes, *stays[1:]):
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - 90_000,) * 2)
+    remove_leftovers(target)
+    assert left(tmp_path) == sorted(path.name for path in (*stays, folder))
+    writing.__exit__(None, None, None)
+    remove_leftovers(tmp_path / "none" / "model.onnx")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ad_desktop.data.atomic import atomic_path
+from ad_desktop.data.atomic import atomic_path, remove_leftovers
 from ad_desktop.detectors.nets.cache import cache_dir
 from ad_desktop.errors import UserError
 
@@ -53,6 +53,7 @@ def read_graph(path: Path, key: GraphKey) -> bytes | None:
 def write_graph(path: Path, key: GraphKey, graph: bytes) -> None:
     """Keep ``graph`` at ``path``, atomically; several processes may do so at once. ``UserError`` if it cannot be."""
     header = _header(key, graph)
+    remove_leftovers(path)
     try:
         with atomic_path(path) as part, part.open("wb") as file:
             file.write(header)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from traceback import walk_tb
 
 from PySide6.QtCore import QObject, Signal, qVersion
@@ -99,6 +98,8 @@ def _memory(device: DeviceInfo) -> str:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:

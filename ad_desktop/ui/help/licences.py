@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, metadata
 from typing import NamedTuple
 
 PARTS = (
@@ -24,6 +23,8 @@ class Part(NamedTuple):
 
 def installed_parts(names: Sequence[str] = PARTS) -> list[Part]:
     """The packages that are installed, in order."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
     found = []
     for name in names:
         try:

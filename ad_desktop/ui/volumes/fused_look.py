@@ -107,8 +107,8 @@ class FusedControls(QWidget):
         self.colours = QComboBox()
         self.colours.setAccessibleName("Colours of the scan on top")
         self.colours.setIconSize(QSize(64, 12))
-        for title, name in COLOURS.items():
-            self.colours.addItem(_icon(name), title)
+        self.colours.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.colours.addItems(list(COLOURS))
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setAccessibleName("Opacity of the scan on top")
@@ -126,6 +126,10 @@ class FusedControls(QWidget):
         """Set up another scan on top."""
         self._scan = scan
         self.setEnabled(scan is not None)
+        if scan is not None and self.colours.itemIcon(0).isNull():
+            # Not before they are needed: reading the colour maps would hold up the start.
+            for row, name in enumerate(COLOURS.values()):
+                self.colours.setItemIcon(row, _icon(name))
         self._show()
 
     def _spin(self, name: str) -> QDoubleSpinBox:

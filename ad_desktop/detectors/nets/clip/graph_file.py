@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ad_desktop.data.atomic import atomic_path
+from ad_desktop.data.atomic import atomic_path, remove_leftovers
 from ad_desktop.detectors.base import Array
 from ad_desktop.detectors.nets.apart import ExportError, run_apart
 from ad_desktop.detectors.nets.clip.params import AnomalyCLIPParams
@@ -42,6 +42,7 @@ def write_apart(
         "smoothing": params.smoothing / float(facts["patch"]), "score": params.score, "top_share": params.top_share,
         "facts": {"score_rule": params.score, "memory": known is not None, **_chosen(facts)},
     }  # fmt: skip
+    remove_leftovers(target)
     with (
         tempfile.TemporaryDirectory(prefix="ad-desktop-", ignore_cleanup_errors=True) as folder,
         atomic_path(target) as temporary,

@@ -11,11 +11,13 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from ad_desktop.data.volumes.volume import flipped_lps_ras
+from ad_desktop.detectors.autopaint import AutoPaint
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, Scan
 from ad_desktop.detectors.painting.grid import Grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.painter import Painter
+from ad_desktop.workflows.store import load_model
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ def aligned(grid: Grid, image: Path, labels: Path) -> tuple[np.ndarray, np.ndarr
 def aligned_scan(fitted: Fitted, image: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
     """Scaled values and brain mask on the grid of a fitted network."""
     return aligned(fitted.grid, image, labels)
+
+
+def load_shipped(path: Path) -> Fitted:
+    """What a model file of scans holds."""
+    import torch
+
+    torch.set_num_threads(1)
+    detector = load_model(path, "cpu").detector
+    if not isinstance(detector, AutoPaint) or detector.scans_ is None:
+        raise SystemExit(f"{path} is no AutoPaint model of scans")
+    model = detector.scans_
+    return Fitted(model.painter, model.grid, model.mean, model.spread)
 
 
 def load_fitted(folder: Path) -> Fitted:

@@ -1,20 +1,22 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
-Usage: bench_autopaint.py FITTED DENOISER --data FOLDER [--tune] [--multi-pass] [--count N]
+Usage: bench_autopaint.py MODEL DENOISER --data FOLDER [--tune] [--multi-pass] [--count N]
 
-FITTED and DENOISER are folders that fit_autopaint.py wrote, FOLDER has train and validation with t1 and labels.
-Every method's map gets the same post-processing: in healthy deviations, Gaussian, absolute, divided by its own mean.
+MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain, FOLDER
+has train and validation with t1 and labels. Every method's map gets the same post-processing: in healthy deviations,
+Gaussian, absolute, divided by its own mean.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from autopaint_data import Fitted, aligned_scan, load_fitted, scans_of
+from autopaint_data import Fitted, aligned_scan, load_fitted, load_shipped, scans_of
 from lesions import KINDS, paint_lesions
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
@@ -23,9 +25,11 @@ from ad_desktop.detectors.painting.batches import Scan
 from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
-from ad_desktop.detectors.painting.stages import REFINEMENT_MM, Stage, first_score, refined_score
+from ad_desktop.detectors.painting.stages import Stage, first_score
 
 RATE = 0.005
+SINGLE_MM = 24.0
+FIRST, REFINED = "combined", "combined + refinement"
 BASELINES = ("mean intensity", "z", "denoiser")
 Maps = dict[str, np.ndarray]
 Residuals = Callable[[Scan], Maps]
@@ -36,17 +40,17 @@ def residuals_of(painter: Painter, denoiser: Painter, sizes: Sequence[float]) ->
 
     def found(scan: Scan) -> Maps:
         repaired = painter.repaired(scan)
-        single = painter.hidden_everywhere(scan, REFINEMENT_MM)
+        painted = {size: painter.hidden_everywhere(scan, (size,)) for size in {SINGLE_MM, *sizes}}
         maps = {
             "mean intensity": scan.image - scan.image[scan.mask].mean(),
             "z": scan.image - scan.mean,
             "denoiser": scan.image - denoiser.repaired(scan).image,
-            "single pass": scan.image - single,
+            "single pass": scan.image - painted[SINGLE_MM],
             "repair": scan.image - repaired.image,
             "doubt": 1 / (1 + np.exp(-repaired.doubt)),
         }
         if sizes:
-            maps["multi-pass"] = scan.image - painter.hidden_everywhere(scan, sizes)
+            maps["multi-pass"] = scan.image - np.mean([painted[size] for size in sizes], axis=0)
         return {name: np.where(scan.mask, values, 0).astype(np.float32) for name, values in maps.items()}
 
     return found
@@ -67,13 +71,35 @@ def maps_of(painter: Painter, residuals: Maps, sigma: Maps, scan: Scan) -> Maps:
     )
     found["repair, not divided"] = scores["repair"]
     found["repair, no blur"] = normalised(bare / sigma["repair"], mask)
-    deviation = ndimage.median_filter(residuals["repair"] / sigma["repair"], 3)
-    found["repair, median"] = normalised(np.abs(np.where(mask, deviation, 0)).astype(np.float32), mask)
-    found["combined"] = first_score([scores["repair"], scores["doubt"]], mask, stage)
-    hidden, where, _ = refine(painter, scan, found["combined"], sigma["single pass"], Refinement())
-    again = np.where(where, np.abs(signed_map(hidden, sigma["single pass"], mask)), 0)
-    found["combined + refinement"] = refined_score(found["combined"], again, mask, stage)
+    found["repair, median"] = normalised(median_map(residuals["repair"] / sigma["repair"], mask), mask)
+    if "multi-pass" in residuals:
+        found |= painted_only(painter, residuals, sigma, scan)
+    found[FIRST] = first_score([scores["repair"], scores["doubt"]], mask, stage)
+    found[REFINED] = refined(painter, scan, found[FIRST])
     return found
+
+
+def painted_only(painter: Painter, residuals: Maps, sigma: Maps, scan: Scan) -> Maps:
+    """One step after the other, for what is painted into holes and nothing else."""
+    deviation = residuals["multi-pass"] / sigma["multi-pass, by place"]
+    smooth = normalised(median_map(deviation, scan.mask), scan.mask)
+    return {
+        "holes: single pass": np.abs(residuals["single pass"]),
+        "holes: multi-pass": np.abs(residuals["multi-pass"]),
+        "holes: + normalisation": normalised(np.abs(deviation), scan.mask),
+        "holes: + median": smooth,
+        "holes: + refinement": refined(painter, scan, smooth),
+    }
+
+
+def median_map(deviation: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Absolute values of a 3³ median."""
+    return np.abs(np.where(mask, ndimage.median_filter(deviation, 3), 0)).astype(np.float32)
+
+
+def refined(painter: Painter, scan: Scan, score: np.ndarray) -> np.ndarray:
+    """A score after refinement."""
+    return refine(painter, scan, score, Refinement()).lowered(score, Refinement())
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> float:
@@ -103,14 +129,14 @@ def figures(spoilt: Sequence[tuple[np.ndarray, np.ndarray, list[np.ndarray]]], t
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("fitted", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("denoiser", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
     parser.add_argument("--multi-pass", action="store_true", help="paint into holes of three sizes, too: slow")
     options = parser.parse_args(argv)
-    fitted, other = load_fitted(options.fitted), load_fitted(options.denoiser)
+    fitted, other = load_shipped(options.model), load_fitted(options.denoiser)
     residuals = residuals_of(fitted.painter, other.painter, HOLES_MM if options.multi_pass else ())
     start = time.process_time()
     held_out = [fitted.scan(*pair) for pair in scans_of(options.data, "train")[4::5]]
@@ -119,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     by_place = {name: healthy_sigma([k[name] for k in known], masks) for name in known[0]}
     # As in the product; the denoiser is better off by place.
     level = {name: healthy_level([k[name] for k in known], masks) for name in known[0] if name not in BASELINES}
-    sigma = {**by_place, **level, "repair, by place": by_place["repair"]}
+    sigma = {**by_place, **level, **{f"{name}, by place": by_place[name] for name in level}}
     # Of 48 scans rather than of 12.
     sigma["z"] = held_out[0].spread
     clean = [maps_of(fitted.painter, k, sigma, s) for k, s in zip(known, held_out, strict=True)]
@@ -131,6 +157,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     pairs = scans_of(options.data, "train")[4::5] if options.tune else scans_of(options.data, "validation")
     table = measure(fitted, residuals, sigma, threshold, pairs[: options.count], 9000 if options.tune else 1000)
     show(table)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{time.process_time() - start:.0f} CPU-seconds, peak {peak:.1f} GB")
 
 
 def show(table: dict[str, dict[str, float]]) -> None:
@@ -159,17 +187,19 @@ def measure(
             show({name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()})
     gains = [
         average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0])
-        for a, b in zip(collected["combined + refinement"], collected["combined"], strict=True)
+        for a, b in zip(collected[REFINED], collected[FIRST], strict=True)
     ]
-    better = sum(gain > 0 for gain in gains)
-    print(f"refinement, paired: volume AP {np.mean(gains):+.4f}, better on {better} of {len(gains)} scans")
+    better, error = sum(gain > 0 for gain in gains), np.std(gains) / max(1, len(gains) - 1) ** 0.5
+    print(
+        f"refinement, paired: volume AP {np.mean(gains):+.4f} ± {error:.4f}, better on {better} of {len(gains)} scans"
+    )
     kinds(collected, threshold)
     return {name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()}
 
 
 def kinds(collected: dict[str, list[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]], threshold: Maps) -> None:
     """Print, by kind of lesion, the share of lesions found."""
-    for name in ("z", "denoiser", "combined + refinement"):
+    for name in ("z", "denoiser", "single pass", FIRST, REFINED):
         hits = [[float((s[lesion] > threshold[name]).mean() >= 0.1) for lesion in ls] for s, _, ls in collected[name]]
         print(name, dict(zip(KINDS, np.mean(hits, axis=0).round(2).tolist(), strict=True)))
 

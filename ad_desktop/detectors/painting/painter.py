@@ -23,10 +23,14 @@ HOLES_MM = (16.0, 24.0, 40.0)
 
 
 class Healthy(NamedTuple):
-    """Healthy appearance (z, y, x) and the log odds that what is seen is not healthy (0 where it was hidden)."""
+    """Healthy appearance (z, y, x), its ``expected`` absolute error, and the log odds that what is seen is not healthy.
+
+    ``doubt`` is 0 where it was hidden. ``expected`` is learned where something is hidden or does not belong.
+    """
 
     image: FloatArray
     doubt: FloatArray
+    expected: FloatArray
 
 
 class Painter:
@@ -41,7 +45,7 @@ class Painter:
 
         A hole is punched through the neighbouring slices too. Inside it nothing depends on what it hides.
         """
-        image, doubt = scan.mean.copy(), np.zeros_like(scan.mean)
+        image, doubt, expected = scan.mean.copy(), np.zeros_like(scan.mean), np.ones_like(scan.mean)
         slices = np.flatnonzero(scan.mask.any(axis=(1, 2)))
         done = 0
         while done < len(slices):
@@ -52,9 +56,9 @@ class Painter:
             if found is None:
                 self._shrink(len(chunk))
                 continue
-            image[chunk], doubt[chunk] = found
+            image[chunk], doubt[chunk], expected[chunk] = found
             done += len(chunk)
-        return Healthy(np.where(scan.mask, image, 0), np.where(scan.mask & ~holes, doubt, 0))
+        return Healthy(np.where(scan.mask, image, 0), np.where(scan.mask & ~holes, doubt, 0), expected)
 
     def repaired(self, scan: Scan, task: Task | None = None) -> Healthy:
         """Healthy appearance with nothing hidden: what the network would undo."""
@@ -82,13 +86,13 @@ class Painter:
         """A length in voxels, at least 1."""
         return max(1, round(size_mm / self.spacing))
 
-    def _tried(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, FloatArray] | None:
+    def _tried(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, ...] | None:
         try:
             return self._forward(scan, holes, chunk)
         except torch.OutOfMemoryError:
             return None
 
-    def _forward(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, FloatArray]:
+    def _forward(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, ...]:
         pairs = [
             assemble(
                 windowed(scan.image, int(z), self.recipe.context), holes[z], scan.mask[z], scan.mean[z],
@@ -99,7 +103,8 @@ class Painter:
         inputs, base = (torch.from_numpy(np.stack(column)).to(self.device) for column in zip(*pairs, strict=True))
         with torch.inference_mode():
             painted = self.net(inputs.contiguous(memory_format=torch.channels_last), base)
-        return painted.image[:, 0].float().cpu().numpy(), painted.doubt[:, 0].float().cpu().numpy()
+        found = (painted.image, painted.doubt, torch.exp(painted.log_scale))
+        return tuple(part[:, 0].float().cpu().numpy() for part in found)
 
     def _shrink(self, tried: int) -> None:
         if tried <= 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,50 +15,73 @@ from ad_desktop.task import Task
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+DIFFERENT = 2.0
+"""Expected errors, smoothed: what differs by less is not hidden again. Most of a healthy candidate does not."""
+
 
 @dataclass(frozen=True)
 class Refinement:
-    """When a voxel is a candidate, and when the loop stops.
+    """When a voxel is a candidate, what is left of its score, and when the loop stops.
 
     ``share`` of the body's voxels with the highest scores are candidates, in regions of at least ``smallest_ml``,
-    widened by ``widen`` voxels before they are hidden. It ends after ``rounds``, or when the candidates change by
-    less than ``settled`` of their volume.
+    widened by ``widen`` voxels before they are hidden. A voxel keeps its score if it differs from what is painted by
+    ``enough`` times the error that the network expects of itself there, otherwise that part of it, at least ``least``.
+    It ends after ``rounds``, or when the candidates change by less than ``settled`` of their volume.
     """
 
     share: float = 0.02
     smallest_ml: float = 0.1
     widen: int = 1
-    rounds: int = 3
+    enough: float = 3.0
+    least: float = 0.5
+    rounds: int = 2
     settled: float = 0.1
 
 
-def refine(
-    painter: Painter, scan: Scan, score: FloatArray, sigma: FloatArray, how: Refinement, task: Task | None = None
-) -> tuple[FloatArray, Mask, int]:
-    """Residual (z, y, x) with every candidate hidden whole, the candidates it holds for, and the rounds it took.
+class Refined(NamedTuple):
+    """What came of it, all (z, y, x): where candidates were ``hidden``, and in how many ``rounds``.
 
-    ``score`` is the first pass's map (no negative values), ``sigma`` the healthy deviation of the residual. A
-    candidate stays where what is painted, smoothed, differs by more than one healthy deviation.
+    ``difference`` is the scan less what was painted there, ``expected`` the absolute error that the network expects of
+    it; 0 and 1 elsewhere.
+    """
+
+    difference: FloatArray
+    expected: FloatArray
+    hidden: Mask
+    rounds: int
+
+    def lowered(self, score: FloatArray, how: Refinement) -> FloatArray:
+        """A score of which no more is left than what still differs deserves; nowhere is it raised.
+
+        Nothing is blurred here, so that the blur of the first pass no longer reaches beyond a lesion's edge.
+        """
+        left = np.clip(np.abs(self.difference) / self.expected / how.enough, how.least, 1)
+        return np.where(self.hidden, score * left, score).astype(np.float32)
+
+
+def refine(painter: Painter, scan: Scan, score: FloatArray, how: Refinement, task: Task | None = None) -> Refined:
+    """Hide every candidate of a first pass's ``score`` (no negative values) whole, and paint it; see ``Refined``.
+
+    The next round hides only where what was painted differs, and so sees more of what surrounds it.
     """
     from scipy import ndimage
 
-    healthy = np.zeros_like(scan.image)
-    hidden_ever = np.zeros(scan.mask.shape, bool)
+    difference, expected = np.zeros_like(scan.image), np.ones_like(scan.image)
+    hidden = np.zeros(scan.mask.shape, bool)
     candidates = _candidates(score, scan.mask, how, painter.spacing)
     done = 0
     while candidates.any() and done < how.rounds:
         holes = ndimage.binary_dilation(candidates, iterations=how.widen) & scan.mask
-        painted = painter.paint(scan, holes, task).image
-        healthy[holes] = painted[holes]
-        hidden_ever |= holes
+        painted = painter.paint(scan, holes, task)
+        difference[holes], expected[holes] = (scan.image - painted.image)[holes], painted.expected[holes]
+        hidden |= holes
         done += 1
-        deviation = np.abs(scan.image - healthy) / sigma
-        kept = holes & (ndimage.gaussian_filter(np.where(holes, deviation, 0), 1.0) > 1.0)
+        kept = holes & (ndimage.gaussian_filter(np.where(holes, np.abs(difference) / expected, 0), 1.0) > DIFFERENT)
         changed = np.count_nonzero(kept ^ candidates)
         if changed < how.settled * np.count_nonzero(candidates):
             break
         candidates = kept
-    return np.where(hidden_ever, scan.image - healthy, 0).astype(np.float32), hidden_ever, done
+    return Refined(difference, expected, hidden, done)
 
 
 def _candidates(score: FloatArray, mask: Mask, how: Refinement, spacing: float) -> Mask:

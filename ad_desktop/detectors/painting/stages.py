@@ -18,12 +18,8 @@ from ad_desktop.task import Task
 
 FloatArray = NDArray[np.float32]
 
-
-REFINEMENT_MM = (24.0,)
-"""Holes for the healthy deviation that refinement is measured by, where nothing else is painted into holes."""
-
-
-KEPT = np.float32(0.5)
+DEVIATION = float(np.sqrt(2))
+"""Standard deviation of a Laplace distribution of mean absolute value 1, as the network takes its errors to be."""
 
 
 class Found(NamedTuple):
@@ -68,8 +64,8 @@ class Stage:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """What has to be known of healthy scans; refinement hides, as ``inpaint`` does."""
-        return tuple(dict.fromkeys((*self.parts, self.shown, *((INPAINT,) if self.refinement else ()))))
+        """What has to be known of healthy scans; refinement goes by what the network expects of itself."""
+        return tuple(dict.fromkeys((*self.parts, self.shown)))
 
 
 def differences(
@@ -84,8 +80,7 @@ def differences(
         repaired = painter.repaired(scan, task)
         found = {DENOISE: scan.image - repaired.image, DOUBT: np.asarray(1 / (1 + np.exp(-repaired.doubt)), np.float32)}
     if painter and INPAINT in names:
-        sizes = stage.holes_mm if INPAINT in stage.parts else REFINEMENT_MM
-        found[INPAINT] = scan.image - painter.hidden_everywhere(scan, sizes, task)
+        found[INPAINT] = scan.image - painter.hidden_everywhere(scan, stage.holes_mm, task)
     if Z in names:
         found[Z] = scan.image - scan.mean
     return {name: np.where(scan.mask, found[name], 0).astype(np.float32) for name in names}
@@ -107,32 +102,23 @@ def examine(painter: Painter | None, scan: Scan, sigma: Mapping[str, FloatArray]
 
     ``sigma`` is what ``deviations`` gave; ``painter`` may be None for a stage that takes no network.
     """
-    names = tuple(dict.fromkeys((*stage.parts, stage.shown)))
-    residuals = differences(painter, scan, names, stage, task)
+    residuals = differences(painter, scan, stage.needed, stage, task)
     signed = {name: signed_map(residual, sigma[name], scan.mask) for name, residual in residuals.items()}
     score = first_score([np.abs(signed[name]) for name in stage.parts], scan.mask, stage)
     difference, deviation = residuals[stage.shown], signed[stage.shown]
     if painter is not None and stage.refinement is not None:
-        hidden, where, _ = refine(painter, scan, score, sigma[INPAINT], stage.refinement, task)
-        again = signed_map(hidden, sigma[INPAINT], scan.mask)
+        again = refine(painter, scan, score, stage.refinement, task)
         # Only what was hidden is painted over: the anatomy around it stays.
-        difference = np.where(where, hidden, 0)
-        deviation = np.where(where, again, deviation)
-        score = refined_score(score, np.where(where, np.abs(again), 0), scan.mask, stage)
+        difference = again.difference
+        expected = signed_map(difference, again.expected * np.float32(DEVIATION), scan.mask)
+        deviation = np.where(again.hidden, expected, deviation)
+        score = again.lowered(score, stage.refinement)
     return Found(score, difference.astype(np.float32), deviation.astype(np.float32))
 
 
 def first_score(maps: Sequence[FloatArray], mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
     """One anomaly map from several, each in healthy deviations and without negative values."""
     return np.asarray(np.mean([_divided(one, mask, stage) for one in maps], axis=0), np.float32)
-
-
-def refined_score(score: FloatArray, again: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:
-    """The score, times what still differs once it was hidden (``again``, in healthy deviations, 0 elsewhere).
-
-    Half of a score stays where nothing differs: the smaller of both would lose lesions.
-    """
-    return _divided(score * (KEPT + again), mask, stage)
 
 
 def _divided(score: FloatArray, mask: NDArray[np.bool_], stage: Stage) -> FloatArray:

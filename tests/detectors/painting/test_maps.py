@@ -22,7 +22,8 @@ class Knowing(Painter):
 
     def paint(self, scan: Scan, holes: np.ndarray, task: object = None) -> Healthy:
         self.passes += 1
-        return Healthy(np.where(holes, self.healthy, scan.image), np.zeros_like(scan.image))
+        blank = np.zeros_like(scan.image)
+        return Healthy(np.where(holes, self.healthy, scan.image), blank, np.full_like(blank, 0.05))
 
 
 def spoilt(amount: float) -> tuple[Scan, Scan, np.ndarray]:
@@ -82,18 +83,34 @@ def test_refinement_keeps_the_lesion_drops_the_rest_and_stops(amount: float) -> 
     score[decoy] = 1
     share = float((block | decoy).sum() / changed.mask.sum())
     painter = Knowing(healthy.image)
-    sigma = np.full(SHAPE, 0.05, np.float32)
-    residual, hidden, rounds = refine(painter, changed, score, sigma, Refinement(share, rounds=5))
-    assert 1 <= rounds == painter.passes < 5
-    assert hidden[block & changed.mask].all()
-    np.testing.assert_allclose(residual[block], amount, atol=1e-5)
-    assert np.abs(residual[~block]).max() < 1e-6
+    how = Refinement(share, rounds=5)
+    found = refine(painter, changed, score, how)
+    assert 1 <= found.rounds == painter.passes < 5
+    assert found.hidden[block & changed.mask].all()
+    np.testing.assert_allclose(found.difference[block], amount, atol=1e-5)
+    assert np.abs(found.difference[~block]).max() < 1e-6
+    lowered = found.lowered(score, how)
+    np.testing.assert_array_equal(lowered[block], score[block])
+    hidden = decoy & found.hidden
+    assert hidden.sum() > 20
+    np.testing.assert_allclose(lowered[hidden], 0.5)
+    np.testing.assert_array_equal(lowered[~found.hidden], score[~found.hidden])
+
+
+def test_the_smaller_the_difference_the_more_a_score_is_lowered() -> None:
+    healthy, changed, block = spoilt(0.1)
+    score = block.astype(np.float32)
+    found = refine(Knowing(healthy.image), changed, score, Refinement(2 * float(block.sum() / changed.mask.sum())))
+    lowered = [found.lowered(score, Refinement(enough=enough))[block] for enough in (2, 2.5, 4, 8)]
+    for values, expected in zip(lowered, (1, 0.8, 0.5, 0.5), strict=True):
+        np.testing.assert_allclose(values, expected, rtol=1e-4)
 
 
 def test_refinement_of_nothing_does_nothing() -> None:
     scan = SCANS[0]
     painter = Knowing(scan.image)
-    residual, hidden, rounds = refine(painter, scan, np.zeros(SHAPE, np.float32), scan.spread, Refinement())
-    assert rounds == painter.passes == 0
-    assert not residual.any()
-    assert not hidden.any()
+    found = refine(painter, scan, np.zeros(SHAPE, np.float32), Refinement())
+    assert found.rounds == painter.passes == 0
+    assert not found.difference.any()
+    assert not found.hidden.any()
+    np.testing.assert_array_equal(found.lowered(scan.spread, Refinement()), scan.spread)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scans import SHAPE, aligned
@@ -25,7 +27,8 @@ class Averaging(Painter):
 
     def paint(self, scan: Scan, holes: np.ndarray, task: Task | None = None) -> Healthy:
         (task or Task()).check()
-        return Healthy(scan.mean, np.where(holes, 0, 40 * np.abs(scan.image - scan.mean) - 8).astype(np.float32))
+        doubt = np.where(holes, 0, 40 * np.abs(scan.image - scan.mean) - 8).astype(np.float32)
+        return Healthy(scan.mean, doubt, np.full_like(scan.mean, 0.05))
 
 
 @pytest.mark.parametrize("refinement", [None, Refinement(share=0.03)], ids=["first pass", "refined"])
@@ -38,7 +41,10 @@ def test_every_stage_finds_what_does_not_belong(name: str, amount: float, refine
     healthy = SCANS[0]
     spoilt = Scan(healthy.image + np.where(BLOCK, np.float32(amount), 0), healthy.mask, healthy.mean, healthy.spread)
     found = examine(painter, spoilt, sigma, stage, Task())
-    assert found.score[healthy.mask].mean() == pytest.approx(1, rel=1e-4)
+    first = examine(painter, spoilt, sigma, replace(stage, refinement=None), Task()).score
+    assert first[healthy.mask].mean() == pytest.approx(1, rel=1e-4)
+    assert (found.score <= first).all()
+    assert (found.score >= 0.5 * first).all()
     assert (found.score >= 0).all()
     assert not found.score[~healthy.mask].any()
     assert np.median(found.score[BLOCK]) > 3 * np.quantile(found.score[healthy.mask & ~BLOCK], 0.9)

@@ -25,7 +25,7 @@ QWidget#foot {{ border-top: 1px solid {line}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar {{ border-top: 1px solid {line}; }}
-QCheckBox::indicator:unchecked {{
+QCheckBox::indicator:unchecked, QTreeView::indicator:unchecked {{
     width: 13px; height: 13px; background: {base}; border: 1px solid {dim}; border-radius: 3px;
 }}
 QCheckBox::indicator:unchecked:disabled {{ border-color: {line}; }}

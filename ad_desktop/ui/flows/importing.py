@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, TestItem, find_mvtec
 from ad_desktop.data.folders import scan
-from ad_desktop.data.samples import Failure, Label
+from ad_desktop.data.samples import Failure, Label, VolumeSample
 from ad_desktop.data.volumes.opening import SeriesInfo
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.task import Task
@@ -38,7 +38,8 @@ class Found:
 class ImportFlow(QObject):
     """Adds what is dropped or chosen; ``unclear`` asks for a label, ``model_given`` passes a model file on.
 
-    ``several`` carries what is known of new DICOM series (``SeriesInfo``) where there is more than one.
+    ``several`` carries what is known of new DICOM series and parts of scans (``SeriesInfo``) where there is more than
+    one.
     """
 
     added = Signal(list)
@@ -76,7 +77,7 @@ class ImportFlow(QObject):
         elif not found.failures:
             what = "These are in the library already." if found.items else "No pictures or scans were found."
             self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])
-        series = [info for info in found.series if info.sample.series and info.sample.key in new]
+        series = [info for info in found.series if _one_of_several(info.sample) and info.sample.key in new]
         if len(series) > 1:
             self.several.emit(series)
         if unclear:
@@ -119,6 +120,11 @@ def _add_scan(found: Found, paths: list[Path], label: Label | None, task: Task) 
     found.failures += result.failures
     found.series += result.series
     found.notes += [_drawn(info) for info in result.series if info.outlines]
+
+
+def _one_of_several(sample: VolumeSample) -> bool:
+    """Whether a file's name does not tell the scan: it is a series of a folder, or a part of a 4-D file."""
+    return bool(sample.series) or sample.part is not None
 
 
 def _drawn(info: SeriesInfo) -> str:

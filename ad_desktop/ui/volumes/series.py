@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import (
@@ -22,6 +23,8 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.wording import sentence
 
 _TITLES = ("Description", "Modality", "Patient", "Study", "Slices", "Spacing (mm)", "Date", "Warnings")
+_TEXT = "These series were found. Untick what should not stay in the library; no file is changed."
+_PARTS = " Parts are the volumes of one series or file, in the order of their times or acquisitions."
 
 
 class SeriesDialog(QDialog):
@@ -47,15 +50,23 @@ class SeriesDialog(QDialog):
         buttons = QDialogButtonBox()
         self.keep = buttons.addButton("Keep ticked ones", QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.addButton("Keep all", QDialogButtonBox.ButtonRole.RejectRole)
-        text = QLabel("These series were found. Untick what should not stay in the library; no file is changed.")
-        text.setWordWrap(True)
+        for words, state in (("Tick all", Qt.CheckState.Checked), ("Untick all", Qt.CheckState.Unchecked)):
+            button = buttons.addButton(words, QDialogButtonBox.ButtonRole.ActionRole)
+            button.clicked.connect(partial(self.tick, state))
+        self.text = QLabel(_TEXT + (_PARTS if any(info.sample.part is not None for info in series) else ""))
+        self.text.setWordWrap(True)
         column = QVBoxLayout(self)
-        for widget in (text, self.table, buttons):
+        for widget in (self.text, self.table, buttons):
             column.addWidget(widget)
         self.resize(1000, 380)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         self.accepted.connect(self._tell)
+
+    def tick(self, state: Qt.CheckState) -> None:
+        """Tick all, or none: of a hundred parts one is wanted, perhaps."""
+        for line in self.lines:
+            line.setCheckState(0, state)
 
     def _tell(self) -> None:
         unticked = [line for line in self.lines if line.checkState(0) is not Qt.CheckState.Checked]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ad_desktop.detectors.painting.stages import Stage
 
 BATCH = 16
-LEAST_PIXELS = 64
+LEAST_PIXELS = 48
 PART = re.compile(r"#\d+:\d+$")
 """How the key of a part of a scan ends."""
 

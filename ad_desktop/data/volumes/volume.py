@@ -38,7 +38,8 @@ class Volume:
     where the file does not say). ``affine`` (4, 4) float64 maps a voxel's index (x, y, z, 1), its centre, to LPS in mm;
     its axes need not be orthogonal. ``modality`` is DICOM's word (``CT``, ``PT``, ``MR``, …; empty: not known).
     ``frame_of_reference`` is DICOM's UID of the space that positions are in. ``warnings`` are what the user
-    should know of how the scan was put together; ``facts`` what was used to compute its values, in words.
+    should know of how the scan was put together; ``facts`` what was used to compute its values, in words. ``partners``
+    are other modalities of the same patient and space that are looked at together with it, on voxels of their own.
     """
 
     array: Array
@@ -49,6 +50,7 @@ class Volume:
     frame_of_reference: str = ""
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    partners: tuple[Volume, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.ndim != 3 or 0 in self.array.shape:

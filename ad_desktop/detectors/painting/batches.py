@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,6 +19,8 @@ Scalar = TypeVar("Scalar", np.float32, np.bool_)
 
 EXTRA_CHANNELS = 6
 """Hole, body, mean, spread, height, distance from the mean in spreads."""
+EXTRA_OF_MORE = 3
+"""Of each further modality: mean, spread, distance."""
 AROUND = 4.0
 """Pixels: how far the blur that fills a hole looks for what is around it, as a standard deviation."""
 FARTHEST = 6.0
@@ -29,13 +31,27 @@ FARTHEST = 6.0
 class Scan:
     """One aligned healthy scan (z, y, x), its mask, and mean and spread of the *other* scans there.
 
-    Mean and spread are 0 and 1 where scans are not aligned.
+    Mean and spread are 0 and 1 where scans are not aligned. ``beside`` are the other modalities on the same voxels, in
+    the order that the network has them, without this one, which is number ``channel``.
     """
 
     image: FloatArray
     mask: Mask
     mean: FloatArray
     spread: FloatArray
+    beside: tuple[Scan, ...] = ()
+    channel: int = 0
+
+    @property
+    def modalities(self) -> tuple[Scan, ...]:
+        """All of them, in the network's order."""
+        return (*self.beside[: self.channel], self, *self.beside[self.channel :])
+
+    def seen_as(self, channel: int) -> Scan:
+        """The same with another modality in the first place, whose difference to healthy appearance is asked for."""
+        every = self.modalities
+        beside = (*every[:channel], *every[channel + 1 :])
+        return replace(every[channel], beside=beside, channel=channel)
 
 
 class Batch(NamedTuple):
@@ -68,11 +84,13 @@ class Recipe:
     crop_mm: float = 128.0
     multiple: int = 8
     aligned: bool = True
+    modalities: int = 1
 
     @property
     def inputs(self) -> int:
         """Input channels of the network."""
-        return 2 * self.context + 1 + EXTRA_CHANNELS
+        slices = 2 * self.context + 1
+        return slices + EXTRA_CHANNELS + (self.modalities - 1) * (slices + EXTRA_OF_MORE)
 
 
 def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask]) -> list[Scan]:
@@ -87,28 +105,48 @@ def apart(image: FloatArray, mask: Mask) -> Scan:
     return Scan(image, mask, mean, spread)
 
 
+def joined(modalities: Sequence[Sequence[Scan]]) -> list[Scan]:
+    """Scans of several modalities from lists of them, one list for each modality, all in the same order."""
+    return [replace(first, beside=tuple(rest)) for first, *rest in zip(*modalities, strict=True)]
+
+
 def make_batch(scans: Sequence[Scan], recipe: Recipe, spacing: float, size: int, rng: np.random.Generator) -> Batch:
     """``size`` slices drawn at random, augmented, holed and corrupted."""
     made = [_example(scans, recipe, spacing, rng) for _ in range(size)]
     return Batch(*(np.stack(column) for column in zip(*made, strict=True)))
 
 
+class Slices(NamedTuple):
+    """One modality around a slice: ``window`` (k, H, W), healthy mean and spread (H, W) there."""
+
+    window: FloatArray
+    mean: FloatArray
+    spread: FloatArray
+
+
 def assemble(
-    window: FloatArray, hole: Mask, mask: Mask, mean: FloatArray, spread: FloatArray, height: float, recipe: Recipe
+    modalities: Sequence[Slices], hole: Mask, mask: Mask, height: float, recipe: Recipe
 ) -> tuple[FloatArray, FloatArray]:
-    """Network input (C, H, W) and base (1, H, W) from slices (k, H, W) around one slice; holes are punched here."""
-    if not recipe.aligned:
-        filled = filled_from_around(window, hole, mask)
-        nothing = np.zeros_like(filled[0])
-        inputs = np.concatenate([filled, np.stack([hole, mask, *(nothing,) * (EXTRA_CHANNELS - 2)])])
-        return inputs.astype(np.float32), filled[recipe.context][None]
-    told = (mean, spread) if recipe.prior else (np.zeros_like(mean), np.zeros_like(spread))
-    filled = np.where(hole, told[0], window)
-    tall = np.full_like(mean, height)
-    far = (filled[recipe.context] - mean) / spread if recipe.prior else np.zeros_like(mean)
-    far = np.where(mask & ~hole, np.clip(far, -FARTHEST, FARTHEST) * np.float32(2 / FARTHEST), 0)
-    inputs = np.concatenate([filled, np.stack([hole, mask, told[0], told[1], tall, far]).astype(np.float32)])
-    return inputs.astype(np.float32), told[0][None].astype(np.float32)
+    """Network input (inputs, H, W) and base (modalities, H, W); the hole is punched through all slices of all."""
+    planes, bases = [], []
+    for number, (window, mean, spread) in enumerate(modalities):
+        none = np.zeros_like(window[0])
+        told = (mean, spread) if recipe.aligned and recipe.prior else (none, none)
+        filled = np.where(hole, told[0], window) if recipe.aligned else filled_from_around(window, hole, mask)
+        far = none
+        if recipe.aligned and recipe.prior:
+            far = (filled[recipe.context] - mean) / spread
+            far = np.where(mask & ~hole, np.clip(far, -FARTHEST, FARTHEST) * np.float32(2 / FARTHEST), 0)
+        tall = np.full_like(none, height if recipe.aligned else 0)
+        shared = ((hole, mask), (tall,)) if not number else ((), ())
+        planes += [*filled, *shared[0], *told, *shared[1], far]
+        bases.append(told[0] if recipe.aligned else filled[recipe.context])
+    return np.stack(planes, dtype=np.float32, casting="unsafe"), np.stack(bases, dtype=np.float32, casting="unsafe")
+
+
+def slices_of(scan: Scan, z: int, context: int) -> list[Slices]:
+    """Every modality of a scan around a slice."""
+    return [Slices(windowed(one.image, z, context), one.mean[z], one.spread[z]) for one in scan.modalities]
 
 
 def filled_from_around(window: FloatArray, hole: Mask, mask: Mask) -> FloatArray:
@@ -140,31 +178,48 @@ def _example(scans: Sequence[Scan], recipe: Recipe, spacing: float, rng: np.rand
     cut = _square(scan.mask[z], round(recipe.crop_mm / spacing), recipe.multiple, rng)
     mask = scan.mask[z][cut]
     around = (..., *cut)
-    window = _augmented(
-        windowed(scan.image, z, recipe.context)[around], windowed(scan.mask, z, recipe.context)[around], rng
-    )
+    inside = windowed(scan.mask, z, recipe.context)[around]
+    modalities = [
+        Slices(_augmented(s.window[around], inside, rng), s.mean[cut], s.spread[cut])
+        for s in slices_of(scan, z, recipe.context)
+    ]
+    clean = np.stack([s.window for s in modalities])
     hole, changed, judged = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool), mask
     kind = rng.random()
-    seen = window
+    seen = clean
     if kind < recipe.corruption:
         if rng.random() < recipe.blots:
-            partner = scans[int(rng.integers(len(scans)))].image
-            other = windowed(partner, int(np.clip(z + rng.integers(-9, 10), 0, len(partner) - 1)), recipe.context)
-            seen, changed = corrupted(window, other[around], spacing, rng)
+            partner = scans[int(rng.integers(len(scans)))]
+            place = int(np.clip(z + rng.integers(-9, 10), 0, len(partner.image) - 1))
+            other = np.stack([s.window[around] for s in slices_of(partner, place, recipe.context)])
+            seen, changed = _blotted(clean, other, spacing, rng)
         else:
-            noise = coarse_noise(window.shape, spacing, rng) * np.float32(NOISE)
+            noise = coarse_noise(clean.shape[1:], spacing, rng) * np.float32(NOISE)
             # Noise is everywhere: there is no saying which voxel is not healthy.
-            seen, changed, judged = window + noise, np.abs(noise[0]) > NOISE / 2, np.zeros_like(mask)
+            seen, changed, judged = clean + noise, np.abs(noise[0]) > NOISE / 2, np.zeros_like(mask)
     if kind > 1 - recipe.holes:
         hole = random_holes(mask.shape, spacing, rng) & mask
     seen = np.where(mask, seen, 0).astype(np.float32)
     height = height_of(z, len(scan.image))
-    inputs, base = assemble(seen, hole, mask, scan.mean[z][cut], scan.spread[z][cut], height, recipe)
+    shown = [s._replace(window=window) for s, window in zip(modalities, seen, strict=True)]
+    inputs, base = assemble(shown, hole, mask, height, recipe)
     masks = (changed & mask & ~hole, hole, mask, judged & ~hole)
-    parts = [inputs, base, window[recipe.context][None], *(part[None].astype(np.float32) for part in masks)]
+    parts = [inputs, base, clean[:, recipe.context], *(part[None].astype(np.float32) for part in masks)]
     if rng.random() < 0.5:
         parts = [part[..., ::-1] for part in parts]
     return Batch(*parts)
+
+
+def _blotted(clean: FloatArray, other: FloatArray, spacing: float, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
+    """Slices (modalities, k, H, W) with blots in the same places of some modalities, and those places."""
+    count = len(clean)
+    # What does not belong need not show in every modality.
+    chosen = [0] if count == 1 else [c for c in range(count) if rng.random() < 0.7] or [int(rng.integers(count))]
+    shape = (-1, *clean.shape[2:])
+    found, changed = corrupted(clean[chosen].reshape(shape), other[chosen].reshape(shape), spacing, rng)
+    seen = clean.copy()
+    seen[chosen] = found.reshape(clean[chosen].shape)
+    return seen, changed
 
 
 def _square(mask: Mask, side: int, multiple: int, rng: np.random.Generator) -> tuple[slice, slice]:

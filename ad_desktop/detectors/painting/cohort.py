@@ -12,7 +12,7 @@ from ad_desktop.data.samples import Failure
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import NormalScan
 from ad_desktop.detectors.painting.intensity import Scaling
-from ad_desktop.detectors.painting.model import check
+from ad_desktop.detectors.painting.laying import check
 from ad_desktop.errors import UserError
 
 Mask = NDArray[np.bool_]
@@ -43,11 +43,16 @@ class Cohort:
         try:
             check(scan.volume, mask, self._like or scan.volume)
             Scaling.for_unit(scan.volume.unit, self._window).apply(scan.volume.array, mask)
+            for partner in scan.volume.partners:
+                Scaling.for_unit(partner.unit).apply(partner.array, np.ones(partner.shape, bool))
         except (UserError, ValueError) as error:
             self.failures.append(Failure(str(scan.sample.path), str(error)))
             return False
         self._like = self._like or scan.volume
         self.keys.append(scan.sample.key)
-        self.sha256.append(hashlib.sha256(np.ascontiguousarray(scan.volume.array).data).hexdigest())
+        told = hashlib.sha256()
+        for volume in (scan.volume, *scan.volume.partners):
+            told.update(np.ascontiguousarray(volume.array).data)
+        self.sha256.append(told.hexdigest())
         self.sizes.append((scan.volume.shape[1], scan.volume.shape[2]))
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,10 @@ from ad_desktop.data.volumes.volume import HU, SUV, Affine, Array, Volume
 from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
-from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, leave_one_out
+from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, joined, leave_one_out
 from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
-from ad_desktop.detectors.painting.intensity import Scaling, usable
+from ad_desktop.detectors.painting.intensity import Scaling
+from ad_desktop.detectors.painting.laying import check, lay
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
 from ad_desktop.detectors.painting.template import Template
@@ -69,17 +70,40 @@ class Examined(NamedTuple):
         return Found(*(np.where(mask, part, 0).astype(np.float32) for part in back))
 
 
+class Modality(NamedTuple):
+    """How values of one modality are scaled, and what is healthy: mean and spread at each place of the grid."""
+
+    scaling: Scaling
+    unit: str
+    name: str
+    mean: FloatArray
+    spread: FloatArray
+
+    def scan(self, image: FloatArray, mask: Mask) -> Scan:
+        """A scan's values beside what is healthy."""
+        return Scan(image, mask, np.broadcast_to(self.mean, mask.shape), np.broadcast_to(self.spread, mask.shape))
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any], number: int, tensors: Mapping[str, Array]) -> Modality:
+        """Modality ``number`` of a model's state."""
+        scaling = Scaling(**told["scaling"])
+        # Models of before there were windows do not name the unit.
+        unit = told.get("unit", next((u for u in (HU, SUV) if Scaling.for_unit(u) == scaling), ""))
+        mean, spread = (np.asarray(tensors[_of(name, number)], np.float32) for name in ("mean", "spread"))
+        return cls(scaling, str(unit), str(told["modality"]), mean, spread)
+
+
 class PaintModel:
-    """Grid, scaling, template, network and healthy deviations; ``fit`` makes one, ``tensors`` and ``meta`` keep it."""
+    """Grid, modalities, network and healthy deviations; ``fit`` makes one, ``tensors`` and ``meta`` keep it."""
 
     def __init__(
-        self, plan: Plan, grid: Grid, scaling: Scaling, kind: tuple[str, str], template: tuple[FloatArray, FloatArray],
-        net: Inpainter, sigma: Mapping[str, FloatArray], device: str = "cpu",
+        self, plan: Plan, grid: Grid, modalities: Sequence[Modality], net: Inpainter, sigma: Mapping[str, FloatArray],
+        device: str = "cpu",
     ) -> None:  # fmt: skip
-        self.plan, self.grid, self.scaling = plan, grid, scaling
-        self.unit, self.modality = kind
+        self.plan, self.grid = plan, grid
         # Kept with half the bits, and so used with no more.
-        self.mean, self.spread = (_halved(part) for part in template)
+        self.modalities = [m._replace(mean=_halved(m.mean), spread=_halved(m.spread)) for m in modalities]
+        self.scaling, self.unit, self.modality, self.mean, self.spread = self.modalities[0]
         self.net, self.sigma = net.half().float(), {name: _halved(part) for name, part in sigma.items()}
         self.painter = Painter(net, plan.recipe, grid.spacing, device)
 
@@ -99,54 +123,66 @@ class PaintModel:
             placements.append(place(mask, volume.affine))
         if first is None or len(placements) < 3:
             raise UserError("AutoPaint needs at least three normal scans.")
-        scaling = Scaling.for_unit(first.unit, plan.window)
+        every = (first, *first.partners)
+        plan = replace(plan, recipe=replace(plan.recipe, modalities=len(every)))
+        # What a user says of values is said of the scan itself.
+        scalings = [Scaling.for_unit(one.unit, None if i else plan.window) for i, one in enumerate(every)]
         grid = common_grid(placements, plan.spacing, plan.align, plan.multiple)
-        laid = [lay(volume, mask, grid, scaling, first) for volume, mask in volumes]
-        held = [laid[index] for index in held_out(len(laid))]
-        ours = [pair for pair in laid if not any(pair is other for other in held)]
-        images, masks = [image for image, _ in ours], [mask for _, mask in ours]
-        if plan.recipe.aligned:
-            template = Template.of(images, masks).statistics()
-            others, known = [Scan(*pair, *template) for pair in held], leave_one_out(images, masks)
-        else:
-            # Each scan is worked on by itself: nothing is kept of any place.
+        laid = [lay(volume, mask, grid, scalings, first) for volume, mask in volumes]
+        known, others, templates = _learned(laid, plan.recipe.aligned)
+        if not plan.recipe.aligned:
             grid = replace(grid, shape=(1, 1, 1))
-            template = (np.zeros(grid.shape, np.float32), np.ones(grid.shape, np.float32))
-            others, known = [apart(*pair) for pair in held], [apart(*pair) for pair in ours]
-        net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed)
+        kinds = [Modality(s, v.unit, v.modality, *t) for s, v, t in zip(scalings, every, templates, strict=True)]
+        net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed, len(every))
         if plan.stage.networked:
             trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
             net.load_state_dict(trainer.fit(known, others, task, watch))
-        model = cls(plan, grid, scaling, (first.unit, first.modality), template, net, {}, device)
-        found = deviations(model.painter, others, plan.stage, task)
-        if not plan.recipe.aligned:
-            found = {name: part[:1, :1, :1] for name, part in found.items()}
-        model.sigma = {name: _halved(part) for name, part in found.items()}
+        model = cls(plan, grid, kinds, net, {}, device)
+        for channel in range(len(every)):
+            found = deviations(model.painter, [scan.seen_as(channel) for scan in others], plan.stage, task)
+            part = (slice(None) if plan.recipe.aligned else slice(1),) * 3
+            model.sigma |= {_of(name, channel): _halved(value[part]) for name, value in found.items()}
         return model
 
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
         """What differs from healthy appearance; ``UserError`` for a volume that cannot be used, or of another kind."""
-        kind = Volume(np.zeros((1, 1, 1)), np.eye(4), self.unit, self.modality)
+        nothing = np.zeros((1, 1, 1))
+        first, *rest = (Volume(nothing, np.eye(4), m.unit, m.name) for m in self.modalities)
+        kind = replace(first, partners=tuple(rest))
         check(volume, mask, kind)
         grid = self.grid.over(place(mask, volume.affine), self.plan.multiple)
-        image, inside = lay(volume, mask, grid, self.scaling, kind)
-        mean, spread = (np.broadcast_to(part, grid.shape) for part in (self.mean, self.spread))
-        sigma = {name: np.broadcast_to(part, grid.shape) for name, part in self.sigma.items()}
-        found = examine(self.painter, Scan(image, inside, mean, spread), sigma, self.plan.stage, task)
+        images, inside = lay(volume, mask, grid, [m.scaling for m in self.modalities], kind)
+        [scan] = joined([[m.scan(image, inside)] for m, image in zip(self.modalities, images, strict=True)])
+        every = [self._seen(scan.seen_as(channel), task) for channel in range(len(images))]
+        # What differs in any modality counts; what is shown is the scan itself.
+        found = every[0]._replace(score=np.max([one.score for one in every], axis=0))
         return Examined(found, grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask))
+
+    def _seen(self, scan: Scan, task: Task) -> Found:
+        """What differs in one modality."""
+        shape, wanted = scan.image.shape, self.plan.stage.needed
+        sigma = {name: np.broadcast_to(self.sigma[_of(name, scan.channel)], shape) for name in wanted}
+        return examine(self.painter, scan, sigma, self.plan.stage, task)
 
     def describe(self) -> str:
         """What is done to a scan before the network sees it, in words."""
         laid = {"moments": "shifted and stretched to lie on each other", "centre": "shifted to lie on each other"}
         where = laid.get(self.grid.align, "not laid on each other")
+        several = len(self.modalities) > 1
+        values = "; ".join(
+            (f"of {m.name or f'modality {i + 1}'} " if several else "") + m.scaling.describe(m.unit)
+            for i, m in enumerate(self.modalities)
+        )
         return (
-            f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {self.scaling.describe(self.unit)}, and "
-            f"slices were seen with {self.plan.recipe.context} neighbours on each side."
+            f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {values}; slices were seen with "
+            f"{self.plan.recipe.context} neighbours on each side."
         )
 
     def tensors(self) -> dict[str, Array]:
         """Named arrays, for ``from_state``; a deviation that is the same at each place has one voxel."""
-        found: dict[str, Array] = {"mean": self.mean, "spread": self.spread}
+        found: dict[str, Array] = {}
+        for number, modality in enumerate(self.modalities):
+            found |= {_of("mean", number): modality.mean, _of("spread", number): modality.spread}
         found |= {f"sigma.{name}": value if np.ptp(value) else value[:1, :1, :1] for name, value in self.sigma.items()}
         found |= {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
         return {name: value.astype(np.float16) for name, value in found.items()}
@@ -155,8 +191,10 @@ class PaintModel:
         """JSON-able facts: grid, scaling, modality, slices and network."""
         return {
             "grid": self.grid.to_json(), "scaling": self.scaling.to_json(), "modality": self.modality,
-            "unit": self.unit,
-            "recipe": asdict(self.plan.recipe), "widths": list(self.plan.widths),
+            "unit": self.unit, "recipe": asdict(self.plan.recipe), "widths": list(self.plan.widths),
+            "partners": [
+                {"scaling": m.scaling.to_json(), "unit": m.unit, "modality": m.name} for m in self.modalities[1:]
+            ],
         }  # fmt: skip
 
     @classmethod
@@ -166,47 +204,48 @@ class PaintModel:
         """The model whose ``tensors`` and ``meta`` these are; ``ModelFileError`` if they do not fit."""
         try:
             recipe = Recipe(**meta["recipe"])
-            net = net_from(recipe.inputs, meta["widths"], _part(tensors, "net."))
+            net = net_from(recipe.inputs, meta["widths"], _part(tensors, "net."), recipe.modalities)
             grid = Grid.from_json(meta["grid"])
-            mean, spread = (np.asarray(tensors[name], np.float32) for name in ("mean", "spread"))
+            told = [meta, *meta.get("partners", ())]
+            modalities = [Modality.from_json(one, number, tensors) for number, one in enumerate(told)]
+            if len(modalities) != recipe.modalities:
+                raise ValueError("as many modalities as the network has")
+            maps = [part for m in modalities for part in (m.mean, m.spread)]
             sigma = {name: np.asarray(value, np.float32) for name, value in _part(tensors, "sigma.").items()}
             sigma = {n: np.broadcast_to(v, grid.shape) if v.shape == (1, 1, 1) else v for n, v in sigma.items()}
-            if any(value.shape != grid.shape for value in (mean, spread, *sigma.values())):
+            if any(value.shape != grid.shape for value in (*maps, *sigma.values())):
                 raise ValueError("maps that do not lie on the grid")
             net.to(device)
-            scaling = Scaling(**meta["scaling"])
-            # Models of before there were windows do not name the unit.
-            unit = meta.get("unit", next((u for u in (HU, SUV) if Scaling.for_unit(u) == scaling), ""))
-            kind = (str(unit), str(meta["modality"]))
-            return cls(replace(plan, recipe=recipe), grid, scaling, kind, (mean, spread), net, sigma, device)
+            return cls(replace(plan, recipe=recipe), grid, modalities, net, sigma, device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 
 
-def check(volume: Volume, mask: Mask, like: Volume) -> None:
-    """``UserError`` if a volume cannot be used, or is not ``like`` the others."""
-    reason = usable(volume, mask)
-    if reason is None and volume.unit != like.unit:
-        reason = f"its values are in {volume.unit or 'no unit'}, those of the normal scans in {like.unit or 'no unit'}."
-    if reason is None and volume.modality and like.modality and volume.modality != like.modality:
-        reason = f"it is {volume.modality}, the normal scans are {like.modality}. Choose a model for its modality."
-    if reason is not None:
-        raise UserError(reason)
+def _learned(
+    laid: Sequence[tuple[list[FloatArray], Mask]], aligned: bool
+) -> tuple[list[Scan], list[Scan], list[tuple[FloatArray, FloatArray]]]:
+    """Scans to learn from, scans kept apart, and each modality's healthy mean and spread."""
+    kept = set(held_out(len(laid)))
+    ours, held = ([pair for i, pair in enumerate(laid) if (i in kept) is apart_] for apart_ in (False, True))
+    masks, known, others, templates = [mask for _, mask in ours], [], [], []
+    for channel in range(len(laid[0][0])):
+        images = [images[channel] for images, _ in ours]
+        if aligned:
+            template = Template.of(images, masks).statistics()
+            known.append(leave_one_out(images, masks))
+            others.append([Scan(images[channel], mask, *template) for images, mask in held])
+        else:
+            # Each scan is worked on by itself: nothing is kept of any place.
+            template = (np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1), np.float32))
+            known.append([apart(image, mask) for image, mask in zip(images, masks, strict=True)])
+            others.append([apart(images[channel], mask) for images, mask in held])
+        templates.append(template)
+    return joined(known), joined(others), templates
 
 
-def lay(volume: Volume, mask: Mask, grid: Grid, scaling: Scaling, like: Volume) -> tuple[FloatArray, Mask]:
-    """A volume's scaled values and mask on the grid; ``UserError`` if it cannot be used or is not ``like`` others."""
-    check(volume, mask, like)
-    affine = grid.affine(place(mask, volume.affine))
-    try:
-        scaled = scaling.apply(volume.array, mask)
-    except ValueError as error:
-        raise UserError(f"{error}.") from error
-    inside = resample(mask.astype(np.float32), volume.affine, affine, grid.shape) > 0.5
-    if not inside.any():
-        raise UserError("what its mask holds is smaller than a voxel of the grid.")
-    values = resample(scaled, volume.affine, affine, grid.shape)
-    return np.where(inside, values, 0).astype(np.float32), inside
+def _of(name: str, channel: int) -> str:
+    """The name of what belongs to a modality; that of the first one is as it was when there was but one."""
+    return f"{name}.{channel}" if channel else name
 
 
 def _part(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:

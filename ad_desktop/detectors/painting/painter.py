@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
-from ad_desktop.detectors.painting.batches import Recipe, Scan, assemble, height_of, windowed
+from ad_desktop.detectors.painting.batches import Recipe, Scan, assemble, height_of, slices_of
 from ad_desktop.detectors.painting.holes import grid_holes, grid_phases
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task
@@ -95,16 +95,17 @@ class Painter:
     def _forward(self, scan: Scan, holes: Mask, chunk: NDArray[np.int_]) -> tuple[FloatArray, ...]:
         pairs = [
             assemble(
-                windowed(scan.image, int(z), self.recipe.context), holes[z], scan.mask[z], scan.mean[z],
-                scan.spread[z], height_of(int(z), len(scan.image)), self.recipe,
+                slices_of(scan, int(z), self.recipe.context), holes[z], scan.mask[z],
+                height_of(int(z), len(scan.image)), self.recipe,
             )
             for z in chunk
         ]  # fmt: skip
         inputs, base = (torch.from_numpy(np.stack(column)).to(self.device) for column in zip(*pairs, strict=True))
         with torch.inference_mode():
             painted = self.net(inputs.contiguous(memory_format=torch.channels_last), base)
-        found = (painted.image, painted.doubt, torch.exp(painted.log_scale))
-        return tuple(part[:, 0].float().cpu().numpy() for part in found)
+        image = painted.image[:, scan.channel]
+        found = (image, painted.doubt[:, 0], torch.exp(painted.log_scale[:, 0]))
+        return tuple(part.float().cpu().numpy() for part in found)
 
     def _shrink(self, tried: int) -> None:
         if tried <= 1:

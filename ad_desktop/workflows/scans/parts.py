@@ -52,7 +52,8 @@ def parts_of(sample: VolumeSample, volume: Volume, examined: Mask, left_out: Mas
             affine = volume.affine.copy()
             affine[:3, 3] += affine[:3, 2 - axis] * first
             told = ScanPart(sample.path, sample.page, sample.series, sample.part, first=first, last=last)
-            yield NormalScan(told, Volume(volume.array[place], affine, volume.unit, volume.modality), examined[place])
+            thin = Volume(volume.array[place], affine, volume.unit, volume.modality, partners=volume.partners)
+            yield NormalScan(told, thin, examined[place])
 
 
 def _runs(free: Mask) -> list[NDArray[np.intp]]:

@@ -103,15 +103,15 @@ class Inpainter(nn.Module):
         return Painted(base + self.image(y), self.scale(y.detach()).clamp(-6, 1), self.doubt(y))
 
 
-def make_net(inputs: int, widths: Sequence[int], seed: int) -> Inpainter:
+def make_net(inputs: int, widths: Sequence[int], seed: int, channels: int = 1) -> Inpainter:
     """A network that has learned nothing yet, equal for equal seeds."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Inpainter(inputs, widths=widths)
+        return Inpainter(inputs, channels, widths)
 
 
-def net_from(inputs: int, widths: Sequence[int], weights: Mapping[str, NDArray[Any]]) -> Inpainter:
+def net_from(inputs: int, widths: Sequence[int], weights: Mapping[str, NDArray[Any]], channels: int = 1) -> Inpainter:
     """The network with these weights; ``RuntimeError`` if they do not fit."""
-    net = Inpainter(inputs, widths=widths)
+    net = Inpainter(inputs, channels, widths)
     net.load_state_dict({name: torch.from_numpy(np.array(value, np.float32)) for name, value in weights.items()})
     return net.to(memory_format=torch.channels_last)

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ad_desktop.errors import Cancelled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What is seen of something while it learns.
+
+    ``curves`` holds, by name, pairs of step and loss; ``pictures``, by name and in the order they are shown in, grey
+    uint8 (k, H, W) of the same k things.
+    """
+
+    curves: Mapping[str, Sequence[tuple[int, float]]]
+    pictures: Mapping[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where a task stands: ``done`` of ``total`` steps (``total`` 0: unknown) of the phase ``message``.
 
-    ``losses`` are those of the epochs so far, where the phase learns something.
+    ``losses`` are those of the epochs so far, where the phase learns something; ``learning`` is what the phase shows
+    of it.
     """
 
     message: str = ""
@@ -21,6 +40,7 @@ class Progress:
     total: int = 0
     seconds_left: float | None = None
     losses: tuple[float, ...] = ()
+    learning: Learning | None = None
 
 
 class Task:
@@ -34,6 +54,7 @@ class Task:
         self._cancelled = threading.Event()
         self._progress = Progress()
         self._phase_started = time.monotonic()
+        self._first = 0
         self._notes: list[str] = []
 
     @property
@@ -68,13 +89,20 @@ class Task:
     def report(self, message: str, done: int = 0, total: int = 0, losses: tuple[float, ...] = ()) -> None:
         """Record progress and raise ``Cancelled`` if somebody asked for it.
 
-        The time left is the phase's own rate so far, given once a twentieth of it is done.
+        The time left is the phase's own rate so far, given once a twentieth of it is done, counted from where the phase
+        was first reported to be.
         """
         self.check()
         now = time.monotonic()
-        if message != self._progress.message:
-            self._phase_started = now
+        same = message == self._progress.message
+        if not same:
+            self._phase_started, self._first = now, done
         left = None
-        if 0 < done <= total and done * 20 >= total:
-            left = (now - self._phase_started) / done * (total - done)
-        self._progress = Progress(message, done, total, left, losses)
+        here, all_ = done - self._first, total - self._first
+        if 0 < here <= all_ and here * 20 >= all_:
+            left = (now - self._phase_started) / here * (all_ - here)
+        self._progress = Progress(message, done, total, left, losses, self._progress.learning if same else None)
+
+    def show(self, learning: Learning) -> None:
+        """Let what is learned in this phase be seen."""
+        self._progress = replace(self._progress, learning=learning)

@@ -9,13 +9,14 @@ import pytest
 import torch
 from scans import SHAPE, aligned
 
+from ad_desktop.detectors.nets.inpainting import showing
 from ad_desktop.detectors.nets.inpainting.checkpoint import read_checkpoint
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, apart, filled_from_around, make_batch
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.errors import Cancelled, ModelFileError
-from ad_desktop.task import Task
+from ad_desktop.task import Learning, Task
 
 RECIPE = Recipe()
 SCANS = aligned(6)
@@ -55,6 +56,67 @@ def test_a_resumed_fit_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: P
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     # It learned something in between: the best weights are not the first ones.
     assert not torch.equal(expected["enter.both.weight"], net().state_dict()["enter.both.weight"])
+
+
+def test_a_fit_cancelled_while_it_is_validated_is_validated_when_it_goes_on(tmp_path: Path) -> None:
+    expected, told = trainer(8), []
+    weights = expected.fit(SCANS[:4], SCANS[4:], Task(), lambda *pair: told.append(pair))
+    path, task = tmp_path / "fit.safetensors", Task()
+    stopped = trainer(8, path)
+    plain = stopped._loss
+
+    def loss(batch: object) -> torch.Tensor:
+        if not torch.is_grad_enabled():
+            task.cancel()
+        return plain(batch)  # type: ignore[arg-type]
+
+    stopped._loss = loss  # type: ignore[method-assign, assignment]
+    with pytest.raises(Cancelled):
+        stopped.fit(SCANS[:4], SCANS[4:], task)
+    assert stopped.state.step == 5
+    assert task.notes == (
+        "Stopped after 5 of 8 steps. A fit on the same scans with the same settings goes on from there.",
+    )
+    again, seen = Task(), []
+    found = trainer(8, path).fit(SCANS[:4], SCANS[4:], again, lambda *pair: seen.append(pair))
+    assert seen == told
+    assert [step for step, _ in seen] == [5, 8]
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+    assert again.notes == ("The fit went on from step 5 of 8, where an earlier one was stopped.",)
+
+
+class Watched(Task):
+    """Keeps what is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Learning] = []
+
+    def show(self, learning: Learning) -> None:
+        super().show(learning)
+        self.seen.append(learning)
+
+
+def test_losses_and_painted_slices_are_shown_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = trainer(12).fit(SCANS[:4], SCANS[4:], Task())
+    monkeypatch.setattr(showing, "EVERY_SECONDS", 0.0)
+    task = Watched()
+    found = trainer(12).fit(SCANS[:4], SCANS[4:], task)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    last = task.seen[-1]
+    assert [step for step, _ in last.curves[showing.TRAINING]] == list(range(1, 13))
+    assert [step for step, _ in last.curves[showing.HELD_OUT]] == [5, 10, 12]
+    assert np.isfinite([loss for curve in last.curves.values() for _, loss in curve]).all()
+    original, hidden, painted = last.pictures.values()
+    assert list(last.pictures) == ["original", "hidden", "painted"]
+    assert original.shape == hidden.shape == painted.shape == (showing.SLICES, *SHAPE[1:])
+    assert original.dtype == np.uint8
+    # Only what is hidden is painted, and anew as the network learns.
+    hole = original != hidden
+    assert hole.any()
+    np.testing.assert_array_equal(painted[~hole & (hidden != 128)], original[~hole & (hidden != 128)])
+    assert any((seen.pictures["painted"] != painted).any() for seen in task.seen)
+    assert all((seen.pictures["original"] == original).all() for seen in task.seen)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:

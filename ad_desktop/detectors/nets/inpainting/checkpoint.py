@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -19,13 +19,22 @@ KEY = "ad-desktop-inpainting"
 
 
 @dataclass
+class Losses:
+    """Pairs of step and loss: of training, averaged over the steps between, and of healthy scans kept apart."""
+
+    training: list[tuple[int, float]] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass
 class Progressed:
-    """How far a fit is: averaged and best weights, and the loss of the best."""
+    """How far a fit is: averaged and best weights, the loss of the best, and all losses so far."""
 
     average: dict[str, Tensor]
     best: dict[str, Tensor]
     step: int = 0
     best_loss: float = float("inf")
+    losses: Losses = field(default_factory=Losses)
 
     @classmethod
     def of(cls, net: nn.Module) -> Progressed:
@@ -42,7 +51,8 @@ def write_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.Optimize
     for index, entry in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in entry.items()}
     best = None if state.best_loss == float("inf") else state.best_loss
-    told = {KEY: json.dumps({"format": FORMAT, "step": state.step, "best_loss": best})}
+    facts = {"format": FORMAT, "step": state.step, "best_loss": best, "losses": asdict(state.losses)}
+    told = {KEY: json.dumps(facts)}
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(plain, temporary, told)
@@ -61,7 +71,10 @@ def read_checkpoint(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer
             entries.setdefault(int(index), {})[key] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": entries})
         best_loss = float("inf") if told["best_loss"] is None else float(told["best_loss"])
-        return Progressed(_part(tensors, "average."), _part(tensors, "best."), int(told["step"]), best_loss)
+        losses = Losses(**{
+            name: [(int(step), float(loss)) for step, loss in pairs] for name, pairs in told.get("losses", {}).items()
+        })  # fmt: skip
+        return Progressed(_part(tensors, "average."), _part(tensors, "best."), int(told["step"]), best_loss, losses)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelFileError(f"{path}: this fit cannot be resumed ({error}). Delete the file and fit anew.") from error
 

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ad_desktop.detectors.nets.inpainting.checkpoint import Progressed, read_checkpoint, write_checkpoint
 from ad_desktop.detectors.nets.inpainting.losses import painting_loss
-from ad_desktop.detectors.nets.inpainting.unet import Inpainter
+from ad_desktop.detectors.nets.inpainting.showing import Showing
+from ad_desktop.detectors.nets.inpainting.unet import Inpainter, Painted
 from ad_desktop.detectors.painting.batches import Batch, Recipe, Scan, make_batch
 from ad_desktop.errors import Cancelled, UserError
 from ad_desktop.task import Task
 
 MESSAGE = "Learning healthy anatomy"
+STOPPED = (
+    "Stopped after {step:,} of {steps:,} steps. A fit on the same scans with the same settings goes on from there."
+)
+RESUMED = "The fit went on from step {step:,} of {steps:,}, where an earlier one was stopped."
 VALIDATION, TRAINING = 1, 0
 VALIDATION_BATCHES = 6
 
@@ -62,39 +68,67 @@ class Trainer:
 
         ``Cancelled`` leaves a checkpoint to go on from.
         """
-        if self.checkpoint is not None and self.checkpoint.is_file():
-            self.state = read_checkpoint(self.checkpoint, self.net, self.optimiser, self.device)
+        message = self._resume(task)
+        steps, state = self.schedule.steps, self.state
         fixed = [self._batch(held_out, VALIDATION, n) for n in range(VALIDATION_BATCHES)]
+        showing = Showing(state.losses, held_out, self.recipe, self.spacing, steps, task, self.schedule.seed)
+        tell = watch or _nobody
+        for known in state.losses.validation:
+            tell(*known)
         saved = time.monotonic()
         try:
-            while self.state.step < self.schedule.steps:
-                task.report(MESSAGE, self.state.step, self.schedule.steps)
-                self._step(self._batch(scans, TRAINING, self.state.step))
-                if self.state.step % self.schedule.validate == 0 or self.state.step == self.schedule.steps:
-                    loss = self._validate(fixed)
-                    if watch is not None:
-                        watch(self.state.step, loss)
+            while True:
+                if self._due:
+                    loss = self._validate(fixed, task)
+                    state.losses.validation.append((state.step, loss))
+                    showing.tell()
+                    tell(state.step, loss)
+                if state.step >= steps:
+                    break
+                task.report(message, state.step, steps)
+                loss = self._step(self._batch(scans, TRAINING, state.step))
+                showing.step(state.step, loss, self._painted)
                 if time.monotonic() - saved > self.schedule.checkpoint_seconds:
                     self._save()
                     saved = time.monotonic()
         except Cancelled:
             self._save()
+            if self.checkpoint is not None and state.step:
+                task.note(STOPPED.format(step=state.step, steps=steps))
             raise
         self._save()
-        return {name: value.contiguous() for name, value in self.state.best.items()}
+        return {name: value.contiguous() for name, value in state.best.items()}
+
+    def _resume(self, task: Task) -> str:
+        """Go back to where an earlier fit was; what this one calls itself."""
+        if self.checkpoint is None or not self.checkpoint.is_file():
+            return MESSAGE
+        self.state = read_checkpoint(self.checkpoint, self.net, self.optimiser, self.device)
+        if not 0 < self.state.step < self.schedule.steps:
+            return MESSAGE
+        task.note(RESUMED.format(step=self.state.step, steps=self.schedule.steps))
+        return f"{MESSAGE}, continued from step {self.state.step:,}"
+
+    @property
+    def _due(self) -> bool:
+        """Whether the weights as they are have to be validated, and were not: a fit may be cancelled meanwhile."""
+        step, done = self.state.step, self.state.losses.validation
+        last = done[-1][0] if done else 0
+        return step > last and (step % self.schedule.validate == 0 or step == self.schedule.steps)
 
     def _batch(self, scans: Sequence[Scan], purpose: int, number: int) -> Batch:
         rng = np.random.default_rng([self.schedule.seed, purpose, number])
         return make_batch(scans, self.recipe, self.spacing, self.schedule.batch, rng)
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: Batch) -> float:
+        """Learn from a batch; its loss before."""
         self.net.train()
         schedule, state = self.schedule, self.state
         warm = min(1.0, (state.step + 1) / 50)
         rate = schedule.rate * warm * 0.5 * (1 + np.cos(np.pi * state.step / schedule.steps))
         for group in self.optimiser.param_groups:
             group["lr"] = float(rate)
-        while not self._tried(batch):
+        while (loss := self._tried(batch)) is None:
             self._shrink()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
@@ -104,18 +138,23 @@ class Trainer:
         with torch.no_grad():
             for name, value in self.net.state_dict().items():
                 state.average[name].lerp_(value, 1 - keep)
+        return loss
 
-    def _tried(self, batch: Batch) -> bool:
+    def _tried(self, batch: Batch) -> float | None:
+        """The loss, its gradients being there; None where memory does not do."""
         # The error must be gone before memory is given back: its traceback holds the tensors.
         try:
             self.optimiser.zero_grad(set_to_none=True)
+            total = 0.0
             for start in range(0, len(batch.inputs), self.piece):
                 part = Batch(*(array[start : start + self.piece] for array in batch))
                 share = len(part.inputs) / len(batch.inputs)
-                (self._loss(part) * share).backward()  # type: ignore[no-untyped-call]
+                loss = self._loss(part) * share
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
         except torch.OutOfMemoryError:
-            return False
-        return True
+            return None
+        return total
 
     def _shrink(self) -> None:
         if self.piece <= 1:
@@ -130,20 +169,35 @@ class Trainer:
     def _loss(self, batch: Batch) -> Tensor:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in batch]
         inputs, base, *rest = tensors
+        return painting_loss(self._forward(inputs, base), *rest)
+
+    def _forward(self, inputs: Tensor, base: Tensor) -> Painted:
         kind = torch.device(self.device).type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             painted = self.net(inputs.contiguous(memory_format=torch.channels_last), base)
-        return painting_loss(type(painted)(*(part.float() for part in painted)), *rest)
+        return Painted(*(part.float() for part in painted))
 
-    def _validate(self, fixed: Sequence[Batch]) -> float:
+    def _painted(self, batch: Batch) -> NDArray[np.float32]:
+        """What is painted now, for the eye: with the weights of this step."""
+        inputs, base = (torch.from_numpy(np.ascontiguousarray(part)).to(self.device) for part in batch[:2])
+        with torch.no_grad():
+            return self._forward(inputs, base).image.cpu().numpy()
+
+    def _validate(self, fixed: Sequence[Batch], task: Task) -> float:
         """Loss of the averaged weights, which become the best ones if it is the smallest so far."""
         state = self.state
         now = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.net.load_state_dict(state.average)
         self.net.eval()
-        with torch.no_grad():
-            loss = float(np.mean([self._loss(batch).item() for batch in fixed]))
-        self.net.load_state_dict(now)
+        losses = []
+        try:
+            with torch.no_grad():
+                for batch in fixed:
+                    task.check()
+                    losses.append(self._loss(batch).item())
+        finally:
+            self.net.load_state_dict(now)
+        loss = float(np.mean(losses))
         if loss < state.best_loss:
             state.best_loss = loss
             state.best = {name: value.clone() for name, value in state.average.items()}
@@ -152,3 +206,7 @@ class Trainer:
     def _save(self) -> None:
         if self.checkpoint is not None:
             write_checkpoint(self.checkpoint, self.net, self.optimiser, self.state)
+
+
+def _nobody(step: int, loss: float) -> None:
+    """Told where nobody asked."""

@@ -32,6 +32,8 @@ UNDONE_EXACTLY = 8
 class FitFlow(QObject):
     """One model job at a time. ``started`` carries the job, ``failed`` what went wrong in words.
 
+    ``stopped`` carries what should be known of a job that was cancelled.
+
     ``changed`` carries what became of a change to the normal set, ``saved`` the path and the model
     that was written there.
     """
@@ -39,6 +41,7 @@ class FitFlow(QObject):
     started = Signal(object)
     ended = Signal()
     failed = Signal(str)
+    stopped = Signal(str)
     changed = Signal(object)
     saved = Signal(Path, object)
     opened = Signal(Path)
@@ -140,6 +143,7 @@ class FitFlow(QObject):
     def _watch(self, job: Job, what: str) -> Job:
         self.job = job
         job.failed.connect(lambda error: self.failed.emit(self._problems.error(what, error)))
+        job.cancelled.connect(lambda: self.stopped.emit("\n".join(job.task.notes)))
         job.finished.connect(lambda: self._finish(job))
         self.started.emit(job)
         return job

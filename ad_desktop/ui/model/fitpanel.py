@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayou
 
 from ad_desktop.data.samples import Label, Sample
 from ad_desktop.jobs import Job
-from ad_desktop.task import Progress
+from ad_desktop.task import Learning, Progress
 from ad_desktop.ui.flows.fitting import UPDATING, FitFlow
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.curve import LossCurve
+from ad_desktop.ui.model.preview import Preview
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.texts import ElidedLabel
@@ -39,6 +40,8 @@ class FitPanel(QWidget):
         self._flow = flow
         self._fit = fit
         self.error = Notice(icons, theme, "alert-circle-outline", "anomalous")
+        self.stopped = Notice(icons, theme, "pause-circle-outline", "accent")
+        self._learning: Learning | None = None
         self.stale = Notice(icons, theme, "update", "accent")
         self.update_button = QPushButton("Update the model")
         self.update_button.setToolTip("Takes the changes in without reading the others again")
@@ -54,6 +57,7 @@ class FitPanel(QWidget):
         self.bar.setFixedHeight(8)
         self.message = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.curve = LossCurve(theme)
+        self.preview = Preview(theme)
         self.left = DimLabel(theme)
         self.left.setWordWrap(False)
         self.cancel = QPushButton("Cancel")
@@ -65,6 +69,7 @@ class FitPanel(QWidget):
         flow.started.connect(self._start)
         flow.ended.connect(self._end)
         flow.failed.connect(self.error.say)
+        flow.stopped.connect(self.stopped.say)
         fit.changed.connect(self.follow)
         for signal in (session.items_changed, session.labels_changed, session.model_changed):
             signal.connect(self.follow)
@@ -84,6 +89,7 @@ class FitPanel(QWidget):
         line.addWidget(self.message)
         line.addWidget(self.bar)
         line.addWidget(self.curve)
+        line.addWidget(self.preview)
         row = QHBoxLayout()
         row.addWidget(self.left, 1)
         row.addWidget(self.cancel)
@@ -94,6 +100,7 @@ class FitPanel(QWidget):
         layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(8)
         layout.addWidget(self.error)
+        layout.addWidget(self.stopped)
         layout.addWidget(self.stale)
         layout.addWidget(self.idle)
         layout.addWidget(self.busy)
@@ -139,6 +146,8 @@ class FitPanel(QWidget):
         self.bar.setRange(0, 0)
         self.left.setText("")
         self.curve.show_losses(())
+        self.preview.show_pictures({})
+        self.stopped.say("")
         if job.title == UPDATING:
             self._busy_soon.start()
         else:
@@ -153,6 +162,10 @@ class FitPanel(QWidget):
         self.left.setText(counts_text(progress))
         if progress.losses:
             self.curve.show_losses(progress.losses)
+        if progress.learning is not None and progress.learning is not self._learning:
+            self._learning = progress.learning
+            self.curve.show_curves(progress.learning.curves)
+            self.preview.show_pictures(progress.learning.pictures)
 
     def _show_busy(self, busy: bool) -> None:
         self.idle.setVisible(not busy)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ad_desktop.ui.column_scroll import ColumnScroll
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.flow import FlowLayout
@@ -56,10 +57,14 @@ class EmptyState(QWidget):
         wide.addStretch(1)
         wide.addLayout(column, 6)
         wide.addStretch(1)
+        inner = QWidget()
+        middle = QVBoxLayout(inner)
+        middle.addStretch(2)
+        middle.addLayout(wide)
+        middle.addStretch(3)
         outer = QVBoxLayout(self)
-        outer.addStretch(2)
-        outer.addLayout(wide)
-        outer.addStretch(3)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(ColumnScroll(inner))
         theme.changed.connect(self._paint)
         self._paint()
 

@@ -12,13 +12,15 @@ from ad_desktop.detectors.nets.inpainting.checkpoint import Losses
 from ad_desktop.detectors.painting.batches import Batch, Recipe, Scan, make_batch
 from ad_desktop.task import Learning, Task
 
-TRAINING, HELD_OUT = "training", "healthy scans kept apart"
+TRAINING, HELD_OUT = "training", "held out"
 ORIGINAL, HIDDEN, PAINTED = "original", "hidden", "painted"
 SLICES = 2
 POINTS = 200
 """About so many points the training curve has in the end."""
 EVERY_SECONDS = 3.0
-_TRIED = 12
+_TRIED = 16
+_HIDDEN = 0.1, 0.5
+"""Shares of the body between which what is hidden can be judged by eye."""
 _WHOLE_MM = 1e4
 _PLAIN = 0.5
 """What stands for what is hidden: mid-grey."""
@@ -41,7 +43,9 @@ class Showing:
         self._due = time.monotonic()
         whole = replace(recipe, holes=1.0, corruption=0.0, crop_mm=_WHOLE_MM)
         drawn = make_batch(scans, whole, spacing, _TRIED, np.random.default_rng([seed, _TRIED]))
-        fullest = np.argsort(-drawn.body.sum(axis=(1, 2, 3)), kind="stable")[:SLICES]
+        body, hidden = (part.sum(axis=(1, 2, 3)) for part in (drawn.body, drawn.hidden))
+        clear = (hidden > _HIDDEN[0] * body) & (hidden < _HIDDEN[1] * body)
+        fullest = np.argsort(-body * (1 + clear), kind="stable")[:SLICES]
         self._batch = Batch(*(part[fullest] for part in drawn))
 
     def step(self, step: int, loss: float, paint: Paint) -> None:

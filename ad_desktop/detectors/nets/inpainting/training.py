@@ -86,7 +86,7 @@ class Trainer:
                 if state.step >= steps:
                     break
                 task.report(message, state.step, steps)
-                loss = self._step(self._batch(scans, TRAINING, state.step))
+                loss = self._step(self._batch(scans, TRAINING, state.step), task)
                 showing.step(state.step, loss, self._painted)
                 if time.monotonic() - saved > self.schedule.checkpoint_seconds:
                     self._save()
@@ -120,15 +120,15 @@ class Trainer:
         rng = np.random.default_rng([self.schedule.seed, purpose, number])
         return make_batch(scans, self.recipe, self.spacing, self.schedule.batch, rng)
 
-    def _step(self, batch: Batch) -> float:
-        """Learn from a batch; its loss before."""
+    def _step(self, batch: Batch, task: Task) -> float:
+        """Learn from a batch; its loss before. ``Cancelled`` leaves the weights as they were."""
         self.net.train()
         schedule, state = self.schedule, self.state
         warm = min(1.0, (state.step + 1) / 50)
         rate = schedule.rate * warm * 0.5 * (1 + np.cos(np.pi * state.step / schedule.steps))
         for group in self.optimiser.param_groups:
             group["lr"] = float(rate)
-        while (loss := self._tried(batch)) is None:
+        while (loss := self._tried(batch, task)) is None:
             self._shrink()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
@@ -140,7 +140,7 @@ class Trainer:
                 state.average[name].lerp_(value, 1 - keep)
         return loss
 
-    def _tried(self, batch: Batch) -> float | None:
+    def _tried(self, batch: Batch, task: Task) -> float | None:
         """The loss, its gradients being there; None where memory does not do."""
         # The error must be gone before memory is given back: its traceback holds the tensors.
         try:
@@ -149,7 +149,9 @@ class Trainer:
             for start in range(0, len(batch.inputs), self.piece):
                 part = Batch(*(array[start : start + self.piece] for array in batch))
                 share = len(part.inputs) / len(batch.inputs)
+                task.check()
                 loss = self._loss(part) * share
+                task.check()
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
         except torch.OutOfMemoryError:

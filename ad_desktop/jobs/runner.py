@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import time
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
@@ -21,6 +22,8 @@ from ad_desktop.task import Task
 # threads, would stop both. The main thread looks for messages instead, often enough that nobody notices.
 _LOOK_MS = 15
 _PROGRESS_MS = 80
+_SPENT = 0.008
+"""Seconds of one look after which what else ended waits for the next one, so that events come between."""
 
 
 class LaneName(Enum):
@@ -59,6 +62,7 @@ class JobRunner(QObject):
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._active: dict[int, Job] = {}
         self._partials: dict[int, list[Any]] = {}
+        self._ended: deque[_Message] = deque()
         self._numbers = itertools.count()
         self._closed = False
         self._timer = QTimer(self)
@@ -105,6 +109,8 @@ class JobRunner(QObject):
             lane.close()
         ended = [lane.join(deadline) for lane in self._lanes.values()]
         self._drain()
+        while self._ended:
+            self._deliver(self._ended.popleft())
         self._timer.stop()
         return all(ended)
 
@@ -124,9 +130,11 @@ class JobRunner(QObject):
         return job
 
     def _look(self) -> None:
-        if not self._messages.empty():
-            self._drain()
-        if time.monotonic() >= self._progress_due:
+        started = time.monotonic()
+        self._drain()
+        while self._ended and time.monotonic() < started + _SPENT:
+            self._deliver(self._ended.popleft())
+        if started >= self._progress_due and time.monotonic() < started + _SPENT:
             self._progress_due = time.monotonic() + _PROGRESS_MS / 1000
             self._flush_partials()
             for job in list(self._active.values()):
@@ -134,17 +142,12 @@ class JobRunner(QObject):
             self.polled.emit()
 
     def _drain(self) -> None:
-        ended: list[_Message] = []
         while not self._messages.empty():
             message = self._messages.get()
             if message.kind == "partial":
                 self._partials.setdefault(message.job, []).append(message.value)
             else:
-                ended.append(message)
-        if ended:
-            self._flush_partials()
-        for message in ended:
-            self._deliver(message)
+                self._ended.append(message)
 
     def _flush_partials(self) -> None:
         partials, self._partials = self._partials, {}
@@ -152,6 +155,8 @@ class JobRunner(QObject):
             self._active[number].partials.emit(values)
 
     def _deliver(self, message: _Message) -> None:
+        # What a job published comes before its end.
+        self._flush_partials()
         job = self._active.pop(message.job)
         job.done = True
         try:

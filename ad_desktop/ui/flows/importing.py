@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, TestItem, find_mvtec
 from ad_desktop.data.folders import scan
@@ -73,7 +73,8 @@ class ImportFlow(QObject):
         new = {item.key for item in added}
         unclear = [item for item in found.unclear if item.key in new]
         if added:
-            self.added.emit(added)
+            # After what the list makes of them: both at once would be felt.
+            QTimer.singleShot(0, self, lambda: self.added.emit(added))
         elif not found.failures:
             what = "These are in the library already." if found.items else "No pictures or scans were found."
             self._problems.notes(", ".join(path.name or str(path) for path in paths), [what])

@@ -184,11 +184,13 @@ class FitPanel(QWidget):
 
 def show_progress(bar: QProgressBar, progress: Progress) -> None:
     """Set a bar; it runs to and fro where the total is not known."""
-    # Each call paints at once, changed or not.
-    if bar.maximum() != progress.total:
-        bar.setRange(0, progress.total)
-    if bar.value() != progress.done:
-        bar.setValue(progress.done)
+    if (bar.maximum(), bar.value()) == (progress.total, progress.done):
+        return
+    # Otherwise each call would paint at once, and with the bar all else that waits to be painted.
+    bar.setUpdatesEnabled(False)
+    bar.setRange(0, progress.total)
+    bar.setValue(progress.done)
+    bar.setUpdatesEnabled(True)
 
 
 def progress_text(progress: Progress) -> str:

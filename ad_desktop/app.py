@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import sys
@@ -16,7 +15,6 @@ import ad_desktop.ui  # noqa: F401 - before pyqtgraph, which it makes load faste
 
 # isort: split
 import pyqtgraph
-from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
@@ -28,6 +26,7 @@ from ad_desktop.ui.crash.journal import Journal
 from ad_desktop.ui.crash.unexpected import Unexpected
 from ad_desktop.ui.crash.watch import CrashWatch
 from ad_desktop.ui.flows.samples import Bundled
+from ad_desktop.ui.garbage import Garbage
 from ad_desktop.ui.main_window import MainWindow
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.style import StyleSheet
@@ -46,11 +45,9 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     log_file = start_log()
     app = make_application()
-    # What the imports made stays: no collection need look at it again.
-    gc.freeze()
-    # Objects of Qt that are part of a reference cycle must not be destroyed by whichever thread collects garbage.
-    garbage = GarbageCollector(interval=1.0)
     runner = JobRunner()
+    # Before the window is made: its many objects would otherwise set off collections.
+    garbage = Garbage(runner)
     window = make_window(app, runner, log_file)
     unexpected = Unexpected(window.close_now, app)
     unexpected.raised.connect(lambda error: window.problems.error("Unexpected", error))
@@ -67,8 +64,7 @@ def run(paths: Sequence[str] = (), sample: bool = False) -> int:
         return app.exec()
     finally:
         runner.shutdown()
-        garbage.timer.stop()
-        gc.enable()
+        garbage.release()
         unexpected.release()
         journal.close()
         logging.shutdown()

@@ -65,10 +65,12 @@ class Session:
     def __init__(self, application: QApplication) -> None:
         from ad_desktop import app
         from ad_desktop.jobs import JobRunner
+        from ad_desktop.ui.garbage import Garbage
 
         self.app = application
         self.runner = JobRunner()
         self.window: MainWindow = app.make_window(self.app, self.runner, app.start_log())
+        self.garbage = Garbage(self.runner)
         self.window.resize(1440, 900)
         self.window.show()
         self.pulse = Pulse()
@@ -128,6 +130,7 @@ class Session:
         pulse.phase("teach and undo")
         self._teach()
         self.runner.shutdown()
+        self.garbage.release()
 
     def _drag(self) -> None:
         histogram = self.window.model.threshold.histogram
@@ -185,6 +188,7 @@ def large_pictures(folder: Path, application: QApplication) -> list[float]:
         took.append(time.perf_counter() - started)
         session.wait(1.5)
     session.runner.shutdown()
+    session.garbage.release()
     window.close_now()
     return took
 

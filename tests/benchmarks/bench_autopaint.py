@@ -114,12 +114,14 @@ def figures(spoilt: Sequence[tuple[np.ndarray, np.ndarray, list[np.ndarray]]], t
     """
     per_scan = [average_precision_score(truth, scores) for scores, truth, _ in spoilt]
     scores, truth = (np.concatenate([item[i] for item in spoilt]) for i in (0, 1))
-    cuts = np.quantile(scores, 1 - np.geomspace(5e-4, 0.2, 60))
+    ranked = np.cumsum(truth[np.argsort(-scores)])
+    taken = np.round(np.geomspace(5e-4, 0.2, 60) * len(scores)).astype(int)
+    steps = np.diff(ranked, prepend=0)
     hits = [(s[lesion] > threshold).mean() >= 0.1 for s, _, lesions in spoilt for lesion in lesions]
     return {
-        "AP": float(average_precision_score(truth, scores)),
+        "AP": float((steps * ranked / np.arange(1, len(ranked) + 1)).sum() / max(ranked[-1], 1)),
         "volume AP": float(np.mean(per_scan)),
-        "best Dice": max(dice(scores > cut, truth) for cut in cuts),
+        "best Dice": float(np.max(2 * ranked[taken - 1] / (taken + ranked[-1]))),
         "Dice": dice(scores > threshold, truth),
         "lesions": float(np.mean(hits)),
         "FPR %": 100 * float((scores[~truth] > threshold).mean()),
@@ -183,7 +185,7 @@ def measure(
             parts = [lesion.mask[mask] for lesion in lesions]
             collected.setdefault(name, []).append((score[mask], truth[mask], parts))
         print(f"scan {number + 1} of {len(pairs)}", flush=True)
-        if number % 4 == 3:
+        if number % 4 == 3 and number + 1 < len(pairs):
             show({name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()})
     gains = [
         average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0])

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,7 @@ def main() -> int:
     folder = chosen.out.absolute() / bundle_name()
     freeze(folder, chosen.work.absolute())
     link_window(folder)
+    lay_open(folder / INSIDE / "shiboken6")
     compile_sources(folder / INSIDE)
     strip_symbols(folder / INSIDE)
     add_installer(folder)
@@ -74,6 +76,20 @@ def link_window(folder: Path) -> None:
     window = folder / "ad-desktop-window"
     if sys.platform not in ("win32", "darwin"):
         window.symlink_to("ad-desktop")
+
+
+def lay_open(target: Path) -> None:
+    """Put PySide's own modules there as files: those inside its library it would compile at every start."""
+    import shiboken6
+
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name, "shiboken6")
+        shutil.copytree(Path(shiboken6.__file__).parent, copy)
+        subprocess.run(
+            [sys.executable, "-c", "import shiboken6.Shiboken"], check=True,
+            env={**os.environ, "PYTHONPATH": name, "SBK_EMBED": "0"},
+        )  # fmt: skip
+        shutil.copytree(copy / "files.dir", target / "files.dir", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def compile_sources(inside: Path) -> None:

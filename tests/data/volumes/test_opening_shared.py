@@ -15,7 +15,7 @@ from ad_desktop.data.volumes.opening import find_volumes, load_volume
 from ad_desktop.data.volumes.volume import Volume, flipped_lps_ras
 
 NIFTI = [
-    "viewer_volumes", "pyradiomics_cases", "ms_lesions_mni", "ixi_t1_2mm/validation", "dicom/petct_crop_STS_001",
+    "viewer_volumes", "pyradiomics_cases", "ms_lesions_mni", "ixi_t1_2mm", "dicom/petct_crop_STS_001",
     "dicom/petct_crop_STS_002",
 ]  # fmt: skip
 SERIES = [

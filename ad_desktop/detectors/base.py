@@ -81,12 +81,13 @@ class HeldOut(NamedTuple):
 
     ``scores`` (n,) float64 are anomaly scores; ``map_peaks`` (n,) float64 the largest value of each
     anomaly map (None where the method makes no map). ``grids`` (n, h, w) float32 are the maps at the detector's own
-    resolution, from methods that were asked for ``plain_scores`` and can tell them.
+    resolution, as in ``Prediction``, from methods that were asked for ``plain_scores`` and can tell them.
     """
 
     scores: Array
     map_peaks: Array | None
     grids: FloatArray | None = None
+    smoothing: float = 0.0
 
 
 class Neighbour(NamedTuple):
@@ -225,12 +226,12 @@ class Detector(ABC):
         """
         raise NotImplementedError(f"{self.name} is not volumetric")
 
-    def score_slices(self, samples: Sequence[Sample], found: Sequence[Prediction]) -> Array:
-        """The scores (n,) float64 of one scan's slices, in order, from what ``predict`` found in each.
+    def seen_together(self, samples: Sequence[Sample], found: list[Prediction]) -> list[Prediction]:
+        """What is said of the slices of one scan, in order, now that ``predict`` has ``found`` something in each.
 
-        Here each by itself; methods that look at a slice among its neighbours say more.
+        Here it stays as it is; methods that compare a slice with its neighbours change score and map.
         """
-        return np.array([prediction.anomaly_score for prediction in found], np.float64)
+        return found
 
     def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:
         """Score again from ``Prediction.features`` without pixels; None where unsupported, or for single ones."""

@@ -38,7 +38,7 @@ from ad_desktop.detectors.nets.devices import worker_count
 from ad_desktop.detectors.nets.engines import Engine, make_engine
 from ad_desktop.detectors.nets.weights import Weights, find_weights
 from ad_desktop.detectors.rows import RowStore
-from ad_desktop.detectors.upsample import upsample
+from ad_desktop.detectors.upsample import map_peak
 from ad_desktop.errors import InputError, ModelFileError, UserError
 from ad_desktop.task import Task
 
@@ -46,8 +46,6 @@ Value = TypeVar("Value")
 
 SMOOTHING = 0.25
 """Blur of the map, in cells of its grid: enough to hide the cells' edges, too little to spread a defect."""
-POINTS_PER_CELL = 9
-"""An odd number, so that cells' centres are among the points."""
 
 
 class GaussianAD(NetworkDetector):
@@ -226,8 +224,8 @@ class GaussianAD(NetworkDetector):
         folds = held_out_folds(groups, self.sha256_)
         scores = self.image_score_.calibrate(np.concatenate(self.pooled_), top, groups, folds)
         grids = within(z if self.params.map == "z" else self.pyramid_.raw_grid(distances), masks)
-        peaks = np.array([map_peak(grid, size) for grid, size in zip(grids, self.sizes_, strict=True)])
-        return HeldOut(scores, peaks, np.asarray(grids, np.float32) if self.plain_scores else None)
+        peaks = np.array([map_peak(grid, size, SMOOTHING) for grid, size in zip(grids, self.sizes_, strict=True)])
+        return HeldOut(scores, peaks, grids if self.plain_scores else None, SMOOTHING)
 
     @single_threaded
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
@@ -354,12 +352,6 @@ class Place(NamedTuple):
 def within(grids: Array, masks: Sequence[Array | None]) -> Array:
     """The grids (n, S, S) with 0 where a mask (S, S) says that nothing was examined."""
     return np.stack([g if m is None else np.where(m, g, np.float32(0)) for g, m in zip(grids, masks, strict=True)])
-
-
-def map_peak(grid: Array, size: tuple[int, int]) -> float:
-    """The largest value of the map that ``grid`` (S, S) makes at ``size``; large maps are sampled at fewer points."""
-    height, width = (min(length, POINTS_PER_CELL * len(grid)) for length in size)
-    return float(upsample(grid, (height, width), SMOOTHING).max())
 
 
 def _kept(column: list[Value], gone: set[int]) -> list[Value]:

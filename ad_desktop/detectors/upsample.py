@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float32]
 
 # Where a Gaussian kernel is cut, in standard deviations; scipy.ndimage cuts there, too.
 _TRUNCATE = 4.0
+POINTS_PER_CELL = 9
+"""An odd number, so that cells' centres are among the points."""
 
 
 def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0, mirrored: bool = False) -> FloatArray:
@@ -26,6 +28,12 @@ def upsample(grid: FloatArray, size: tuple[int, int], smoothing: float = 0.0, mi
     rows = axis_matrix(grid.shape[-2], size[0], float(smoothing), mirrored)
     columns = axis_matrix(grid.shape[-1], size[1], float(smoothing), mirrored)
     return np.asarray((rows @ np.asarray(grid, dtype=np.float32)) @ columns.T)
+
+
+def map_peak(grid: FloatArray, size: tuple[int, int], smoothing: float) -> float:
+    """The largest value of the map that ``grid`` (S, S) makes at ``size``; large maps are sampled at fewer points."""
+    height, width = (min(length, POINTS_PER_CELL * len(grid)) for length in size)
+    return float(upsample(grid, (height, width), smoothing).max())
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ad_desktop.detectors.banded.contrast import contrast, contrast_peaks
+from ad_desktop.detectors.banded.contrast import contrast, slice_peaks
 
 
 def grids(slices: int, side: int, seed: int = 0) -> np.ndarray:
@@ -26,7 +26,7 @@ def test_it_is_the_map_less_a_median_averaged_over_slices():
     less = found - ndimage.median_filter(found, size=(25, 5, 5), mode="nearest")
     wanted = ndimage.convolve1d(less, np.ones(5) / 5, axis=0, mode="nearest")
     np.testing.assert_allclose(contrast(found, gap), wanted, atol=1e-5)
-    np.testing.assert_allclose(contrast_peaks(found, gap), wanted.max(axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(slice_peaks(contrast(found, gap)), wanted.max(axis=(1, 2)), atol=1e-5)
 
 
 @pytest.mark.parametrize(("slices", "side", "gap"), [(60, 16, 0.01), (240, 37, 0.0025), (20, 64, 0.03), (12, 8, 0.1)])
@@ -35,12 +35,12 @@ def test_what_a_whole_scan_shares_does_not_count(slices, side, gap):
     rising = np.linspace(0, 0.3, slices)[:, None, None] + np.linspace(0, 0.3, side)[None, :, None] + 5
     assert np.abs(contrast(noise + rising, gap)).max() < 0.3
     spot, there = spotted(slices, side, gap, 3)
-    peaks = contrast_peaks(noise + rising + spot, gap)
+    peaks = slice_peaks(contrast(noise + rising + spot, gap))
     assert there[int(peaks.argmax())]
     assert peaks.max() > 1.5
 
 
 def test_few_slices_are_no_trouble():
     for slices in (1, 2, 3):
-        assert contrast_peaks(grids(slices, 16), 0.01).shape == (slices,)
-    assert contrast_peaks(grids(3, 1), 0.5).shape == (3,)
+        assert contrast(grids(slices, 16), 0.01).shape == (slices, 16, 16)
+    assert contrast(grids(3, 1), 0.5).shape == (3, 1, 1)

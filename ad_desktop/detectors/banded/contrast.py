@@ -31,9 +31,9 @@ def contrast(grids: Grids, gap: float) -> Grids:
     return np.asarray(uniform_filter1d(found, _odd(THICK / gap), axis=0, mode="nearest"), np.float32)
 
 
-def contrast_peaks(grids: Grids, gap: float) -> NDArray[np.float64]:
-    """The highest contrast of each slice, (n,)."""
-    return np.asarray(contrast(grids, gap).reshape(len(grids), -1).max(axis=1), np.float64)
+def slice_peaks(grids: Grids) -> NDArray[np.float64]:
+    """The highest value of each slice, (n,)."""
+    return np.asarray(grids.reshape(len(grids), -1).max(axis=1), np.float64)
 
 
 def _surroundings(grids: Grids, gap: float) -> Grids:

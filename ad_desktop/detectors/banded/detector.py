@@ -2,9 +2,9 @@
 
 A neck differs more from the middle of a head than a lesion does from its surroundings: learned together, all heights
 make a normality so wide that lesions fit in. Methods with statistics for places are fitted anew for each band of
-heights; others learn all slices together. Where they tell their maps, a slice's score is how far its map stands out
-from its surroundings in the scan (``contrast``). The scores are standardised in each band by its held-out normal ones,
-so that no height is more suspicious than another one.
+heights; others learn all slices together. Where they tell their maps, what counts is how far a place stands out from
+its surroundings in the scan (``contrast``), in map and score. The scores are standardised in each band by its held-out
+normal ones, so that no height is more suspicious than another one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.samples import Sample, SliceSample
-from ad_desktop.detectors.banded.contrast import contrast_peaks
+from ad_desktop.detectors.banded.contrast import contrast, slice_peaks
 from ad_desktop.detectors.banded.spool import Spool
 from ad_desktop.detectors.banded.standard import BandStandard
 from ad_desktop.detectors.base import Array, Detector, FloatArray, HeldOut, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.upsample import map_peak
 from ad_desktop.errors import ModelFileError, UserError
 from ad_desktop.task import Task
 
@@ -144,7 +145,7 @@ class BandedDetector(Detector):
         """Held-out scores, standardised in each band by those of the other groups there."""
         order = self._order()
         scores, peaks = np.empty(len(order)), np.empty(len(order))
-        with_map = True
+        with_map, smoothing = True, 0.0
         grids: dict[int, FloatArray] = {}
         for number, detector in enumerate(self.inner):
             task.report("Checking normal scans against each other", number, len(self.inner))
@@ -156,6 +157,7 @@ class BandedDetector(Detector):
                 raise UserError(f"{self._where(number)}fewer than two groups of normal scans show it. Use wider bands.")
             found = detector.calibrate(own, task)
             scores[indices] = found.scores
+            smoothing = found.smoothing
             grids |= {} if found.grids is None else zip(indices, found.grids, strict=True)
             if found.map_peaks is None:
                 with_map = False
@@ -163,38 +165,45 @@ class BandedDetector(Detector):
                 peaks[indices] = found.map_peaks
         self.contrast_ = len(grids) == len(order) and all(self.gaps_[_scan(key)] > 0 for key in self.bands_)
         if self.contrast_:
-            scores = self._contrasts([grids[index] for index in range(len(order))])
+            stand_out = self._contrasts([grids[index] for index in range(len(order))])
+            scores = slice_peaks(stand_out)
+            sizes = self.normal_set.sizes
+            peaks = np.array([map_peak(grid, size, smoothing) for grid, size in zip(stand_out, sizes, strict=True)])
         bands = np.array(list(self.bands_.values()))
         self.standard_ = BandStandard.fit(scores, bands, self.bands)
         standardised = BandStandard.held_out(scores, bands, groups, self.bands)
         return HeldOut(standardised, peaks if with_map else None)
 
-    def _contrasts(self, grids: Sequence[FloatArray]) -> Array:
-        """How far each normal slice's map stands out in its scan, (n,)."""
+    def _contrasts(self, grids: Sequence[FloatArray]) -> FloatArray:
+        """How far each normal slice's map stands out in its scan, (n, h, w)."""
         members: dict[str, list[int]] = {}
         for index, key in enumerate(self.bands_):
             members.setdefault(_scan(key), []).append(index)
-        keys, peaks = list(self.bands_), np.empty(len(grids))
+        keys, found = list(self.bands_), np.empty((len(grids), *grids[0].shape), np.float32)
         for scan, indices in members.items():
             numbers = [_number(keys[index]) for index in indices]
             # Slices may have been learned in steps.
             step = float(np.median(np.diff(sorted(numbers)))) if len(numbers) > 1 else 1.0
             lined_up = [index for _, index in sorted(zip(numbers, indices, strict=True))]
-            peaks[lined_up] = contrast_peaks(np.stack([grids[index] for index in lined_up]), self.gaps_[scan] * step)
-        return peaks
+            found[lined_up] = contrast(np.stack([grids[index] for index in lined_up]), self.gaps_[scan] * step)
+        return found
 
-    def score_slices(self, samples: Sequence[Sample], found: Sequence[Prediction]) -> Array:
-        """The scores of one scan's slices: how far each one's map stands out in the scan, by the standard of its band.
+    def seen_together(self, samples: Sequence[Sample], found: list[Prediction]) -> list[Prediction]:
+        """Maps that say how far each place stands out in the scan, and scores by the standard of each slice's band.
 
-        Without a map each is scored by itself.
+        Without maps each slice is scored by itself.
         """
         if not self.contrast_:
-            return super().score_slices(samples, found)
-        peaks = contrast_peaks(np.stack([prediction.grid for prediction in found]), _gap(samples[0]))
-        return self.standard_.apply(peaks, np.array([self._band(sample) for sample in samples]))
+            return found
+        grids = contrast(np.stack([prediction.grid for prediction in found]), _gap(samples[0]))
+        scores = self.standard_.apply(slice_peaks(grids), np.array([self._band(sample) for sample in samples]))
+        return [
+            replace(prediction, anomaly_score=float(score), grid=grid)
+            for prediction, score, grid in zip(found, scores, grids, strict=True)
+        ]
 
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
-        """Look at slices, each by its own band; scores that need a slice's neighbours come from ``score_slices``."""
+        """Look at slices, each by its own band; what stands out in their scan is told by ``seen_together``."""
         found: dict[int, Prediction] = {}
         for number, detector in enumerate(self.inner):
             mine = [index for index, item in enumerate(batch) if self._learner(item.sample) == number]

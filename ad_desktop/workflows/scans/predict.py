@@ -71,7 +71,8 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
             for prediction in found:
                 prediction.features = None
     scores = np.full(_slices(slicer), np.nan)
-    scores[list(indices)] = detector.score_slices(samples, found)
+    found = detector.seen_together(samples, found)
+    scores[list(indices)] = [prediction.anomaly_score for prediction in found]
     examined = slicer.body.examined
     return VolumePrediction(
         volume_score(scores, settings.top_share), np.stack([p.grid for p in found]), found[0].size,

@@ -10,7 +10,7 @@ import pytest
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
-from ad_desktop.detectors.banded.contrast import contrast_peaks
+from ad_desktop.detectors.banded.contrast import contrast, slice_peaks
 from ad_desktop.detectors.banded.detector import BandedDetector
 from ad_desktop.detectors.banded.standard import PRIOR, BandStandard
 from ad_desktop.detectors.volume_prediction import VolumePrediction
@@ -119,11 +119,12 @@ def test_slices_are_scored_by_what_stands_out_in_their_scan(outcome: FitOutcome)
     assert volume is not None
     slicer = Slicer(volume, result.sample, model.scans)
     bands = np.array([sample.band for sample in slicer.samples()])
-    peaks = contrast_peaks(found.grid, 3 / model.scans.settled.field_mm)
-    expected = detector.standard_.apply(peaks, bands)
+    maps = [prediction.grid for prediction in detector.predict([detector.prepare(each) for each in slicer.samples()])]
+    np.testing.assert_allclose(found.grid, contrast(np.stack(maps), 3 / model.scans.settled.field_mm), atol=1e-4)
+    expected = detector.standard_.apply(slice_peaks(found.grid), bands)
     np.testing.assert_allclose(found.slice_scores[list(found.scored)], expected)
-    # What is alike in all slices, such as grain, adds nothing.
-    np.testing.assert_allclose(contrast_peaks(found.grid + 1, 0.03), contrast_peaks(found.grid, 0.03), atol=1e-5)
+    # What all slices share adds nothing.
+    np.testing.assert_allclose(contrast(np.stack(maps) + 1, 0.03), contrast(np.stack(maps), 0.03), atol=1e-4)
     held_out = model.calibration.slices.scores
     assert held_out.mean() == pytest.approx(0, abs=0.3)
     assert 0.5 < held_out.std() < 2

@@ -23,7 +23,20 @@ if TYPE_CHECKING:
     from ad_desktop.workflows.fit import FitOutcome
 
 DICOM_KINDS = ("dicom-seg", "dicom-sc")
-SCAN_FLAGS = ("axis", "slices", "step", "window", "mask", "lesions", "bands", "min_ml", "peak", "above", "unit")
+SCAN_FLAGS = (
+    "axis",
+    "slices",
+    "step",
+    "window",
+    "mask",
+    "channels",
+    "lesions",
+    "bands",
+    "min_ml",
+    "peak",
+    "above",
+    "unit",
+)
 
 
 def run_fit(chosen: argparse.Namespace) -> int:
@@ -92,6 +105,10 @@ def run_predict(chosen: argparse.Namespace) -> int:
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
         found = scan_to_check(chosen.paths, task)
+        if model.scans is not None and model.scans.settings.channels:
+            from ad_desktop.workflows.scans.channels import without_partners
+
+            found.samples = without_partners(model, found.samples, task)
         exporter = None
         if chosen.out:
             make_folder(chosen.out)

@@ -150,6 +150,11 @@ def _add_fit(commands: Any) -> None:
         help="what is looked at: auto, none, body, a mask, or a folder in which each scan's mask has the scan's name",
     )  # fmt: skip
     scans.add_argument(
+        "--channels", default="", metavar="NAMES",
+        help="scans that belong together, such as PT,CT or T1,FLAIR: the first is scored, the others come with it "
+        "(autopaint)",
+    )  # fmt: skip
+    scans.add_argument(
         "--lesions", default="", metavar="MASK",
         help="known lesions of normal scans, a mask or a folder as for --mask: slices that show them are not learned "
         "(autopaint: with --set align=none)",

@@ -37,10 +37,15 @@ def predict(model: FittedModel, samples: Sequence[Sample], task: Task, keep_volu
 
 
 def _scans(model: FittedModel, samples: Sequence[VolumeSample], task: Task, keep_volumes: bool) -> Iterator[Result]:
+    from ad_desktop.workflows.scans.channels import Channels, channel_names, with_partners
     from ad_desktop.workflows.scans.opening import scan_opener
     from ad_desktop.workflows.scans.predict import predict_scans
 
-    for result, volume in predict_scans(model, samples, scan_opener(model.scan_unit), task):
+    opener = scan_opener(model.scan_unit)
+    names = channel_names(model.scans.settings.channels) if model.scans else ()
+    if names and samples:
+        opener = with_partners(opener, Channels(names, samples, task))
+    for result, volume in predict_scans(model, samples, opener, task):
         yield replace(result, volume=volume) if keep_volumes else result
 
 

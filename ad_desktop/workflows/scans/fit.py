@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ad_desktop.data.samples import Failure, SliceSample, VolumeSample
+from ad_desktop.detectors.base import Detector
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import get_detector
 from ad_desktop.errors import UserError
@@ -17,6 +18,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, FitOutcome, lasting, with_failures
 from ad_desktop.workflows.model import HELD_OUT, FittedModel, check_fpr
 from ad_desktop.workflows.scans.calibrate import calibrate_scans
+from ad_desktop.workflows.scans.channels import Channels, channel_names, with_partners
 from ad_desktop.workflows.scans.detector import by_height
 from ad_desktop.workflows.scans.room import with_room
 from ad_desktop.workflows.scans.settings import MASKS, SliceSettings
@@ -46,14 +48,13 @@ def fit_scans(
         settings = replace(settings, lesions=str(Path(settings.lesions).expanduser().absolute()))
     kind = get_detector(options.detector)
     detector = kind(make_params(kind.Params, options.params), options.device, options.roi)
-    unique = list({sample.key: sample for sample in samples}.values())
+    unique, opener, failures = _together(samples, settings, opener, detector, task)
     assign_groups(options.groups, [sample.key for sample in unique], None)
     task.report("Preparing the network")
     detector.load(task)
     view = settle(unique, settings, opener, task, detector.volumetric)
     detector = by_height(detector, view)
     detector.load(task)
-    failures: list[Failure] = []
     try:
         if detector.volumetric:
             calibration = fit_whole(detector, unique, view, opener, failures, task)
@@ -84,3 +85,22 @@ def fit_scans(
             "make firmer."
         )
     return FitOutcome(model, failures, task.notes)
+
+
+def _together(
+    samples: Sequence[VolumeSample], settings: SliceSettings, opener: Opener, detector: Detector, task: Task
+) -> tuple[list[VolumeSample], Opener, list[Failure]]:
+    """The scans to learn from, each once, an opener that brings their partners along, and scans of no channel."""
+    unique = list({sample.key: sample for sample in samples}.values())
+    names = channel_names(settings.channels)
+    if not names:
+        return unique, opener, []
+    if not detector.volumetric:
+        raise UserError(
+            f"channels={settings.channels}: {detector.title} looks at one scan at a time. Choose AutoPaint."
+        )
+    channels = Channels(names, unique, task)
+    scored, failures = channels.scored(unique, task)
+    if not scored:
+        raise UserError(with_failures(f"None of the normal scans is {names[0]}.", failures))
+    return scored, with_partners(opener, channels), failures

@@ -41,6 +41,10 @@ class SliceSettings:
         "folder in which each scan's mask has the scan's name",
         path=True, folder=True,
     )  # fmt: skip
+    channels: str = param(
+        "", "Scans that are looked at together, by modality or by a word of their names, such as PT,CT or T1,FLAIR: "
+        "the first is scored, the others come with it, wherever their voxels lie. For AutoPaint",
+    )  # fmt: skip
     lesions: str = param(
         "", "Where lesions of normal scans are known to be: a mask, or a folder in which each scan's mask has the "
         "scan's name; the fit leaves out the slices that show them. AutoPaint takes this with align=none",

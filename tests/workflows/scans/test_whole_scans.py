@@ -66,7 +66,9 @@ def test_thresholds_come_from_scans_that_were_kept_apart(outcome: FitOutcome) ->
 
 def test_nothing_is_said_of_slices_that_are_not_cut(outcome: FitOutcome) -> None:
     assert not [note for note in outcome.notes if "Slices were cut" in note]
-    assert outcome.model.scans.to_json()["words"] == ""
+    words = outcome.model.scans.to_json()["words"]
+    assert words.startswith("What is looked at is the body: above Otsu's threshold")
+    assert words in outcome.notes
 
 
 def test_new_healthy_scans_keep_the_promise(outcome: FitOutcome) -> None:

@@ -7,7 +7,9 @@ Run ``python packaging/make_scan_screenshots.py DATA`` after the viewer of scans
 - ``ms_lesions_mni``: brains with multiple sclerosis (Lesjak et al.), into one of which a lesion is painted: their own
   ones, a few millimetres large, are not told from what is healthy on T1.
 
-None of it is part of the program; the pictures name their sources in the README. Needs Xvfb (Debian: ``xvfb``).
+None of it is part of the program; the pictures name their sources in the README. The picture ``autopaint`` shows the
+sample scan that comes with the program (see resources/scans/README.md), and needs no DATA: any folder does. Needs Xvfb
+(Debian: ``xvfb``).
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 SLAB = 8
 """Slices of each piece of the healthy leg."""
 BRAINS, STEP = 12, 3
+_COLUMNS_WITH_RESIDUAL = 8
 PAINTED, RADIUS = (95, 120, 60), 16
 """Voxel (z, y, x) and millimetres."""
 
 
 def main() -> None:
-    """Take both pictures, or those whose names follow the folder."""
+    """Take all pictures, or those whose names follow the folder."""
     on_own_display(__file__, lambda words: ScanPhotographer(Path(words[0]), words[1:]).run())
 
 
@@ -41,7 +44,7 @@ class ScanPhotographer(Photographer):
     def __init__(self, data: Path, only: list[str]) -> None:
         super().__init__([f"screenshots/{name}" for name in only])
         self._data = data
-        self._names = only or ["petct", "brain"]
+        self._names = only or ["petct", "brain", "autopaint"]
 
     def run(self) -> None:
         """Take all pictures."""
@@ -53,6 +56,8 @@ class ScanPhotographer(Photographer):
                 self._take_petct(Path(folder))
             if "brain" in self._names:
                 self._take_brain(Path(folder))
+        if "autopaint" in self._names:
+            self._take_autopaint()
         self.runner.shutdown()
 
     def _take_petct(self, folder: Path) -> None:
@@ -98,6 +103,17 @@ class ScanPhotographer(Photographer):
         self.until(lambda: bool(self.window.scan_viewer.regions.regions), 120)
         self._go_to_largest()
         self.shoot("screenshots/brain")
+
+    def _take_autopaint(self) -> None:
+        """Original, pseudo-healthy version, residual and lesions of the sample scan, by the model beside it."""
+        window, viewer = self.window, self.window.scan_viewer
+        window.session.remove(list(window.session.items.values()))
+        window.actions_.open_scan.trigger()
+        self.until(lambda: viewer.regions.table.columnCount() == _COLUMNS_WITH_RESIDUAL, 600)
+        self.until(lambda: any(layer.title == "Known" for layer in viewer.scene.layers), 120)
+        viewer.controls.opacity.setValue(75)
+        self.wait(1.5)
+        self.shoot("screenshots/autopaint", colours=0)
 
     def _painted(self, folder: Path) -> list[tuple[Path, str, Path | None]]:
         """A brain with a painted ball, bright outside and dark inside, its mask, and the brain as it is."""

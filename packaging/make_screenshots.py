@@ -195,8 +195,11 @@ class Photographer:
             self.app.processEvents()
             time.sleep(0.005)
 
-    def shoot(self, name: str, widget: QWidget | None = None) -> None:
-        """Write what is on the screen, or one widget of it, to ``resources/<name>.png``."""
+    def shoot(self, name: str, widget: QWidget | None = None, colours: int = 256) -> None:
+        """Write what is on the screen, or one widget of it, to ``resources/<name>.png``.
+
+        ``colours`` 0 keeps them all, where few pixels have those that matter.
+        """
         if self._only and name not in self._only:
             return
         rect: QRect | None = None
@@ -209,18 +212,21 @@ class Photographer:
         image = whole.toImage()
         image = image if rect is None else image.copy(rect)
         image.save(str(target))
-        _shrink(target)
+        if colours:
+            _shrink(target, colours)
+        if target.stat().st_size > LARGEST:
+            raise SystemExit(f"{target} has {target.stat().st_size:,} bytes: more than {LARGEST:,}.")
         print(f"{target} {image.width()}×{image.height()}, {target.stat().st_size // 1000} kB")
 
 
-def _shrink(path: Path) -> None:
-    """Keep 256 colours, dithered where they run into each other; flat ground stays flat."""
+def _shrink(path: Path, colours: int) -> None:
+    """Keep so many colours, dithered where they run into each other; flat ground stays flat."""
     import numpy as np
     from PIL import Image
 
     with Image.open(path) as opened:
         full = opened.convert("RGB")
-    plain = full.quantize(256)
+    plain = full.quantize(colours)
     dithered = full.quantize(palette=plain, dither=Image.Dither.FLOYDSTEINBERG)
     pixels = np.pad(np.asarray(full), ((1, 1), (1, 1), (0, 0)), mode="edge")
     middle = pixels[1:-1, 1:-1]
@@ -229,8 +235,6 @@ def _shrink(path: Path) -> None:
     small = Image.fromarray(np.where(flat, np.asarray(plain), np.asarray(dithered)))
     small.putpalette(plain.getpalette() or [])
     small.save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
-        raise SystemExit(f"{path} has {path.stat().st_size:,} bytes: more than {LARGEST:,}.")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,17 @@ from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Failure, Sample
 from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.detectors.base import Array, Detector, HeldOut, NormalScan, NormalSet, Prediction, Prepared, State
+from ad_desktop.detectors.base import (
+    Array,
+    Detector,
+    FloatArray,
+    HeldOut,
+    NormalScan,
+    NormalSet,
+    Prediction,
+    Prepared,
+    State,
+)
 from ad_desktop.detectors.nets.cache import cache_dir
 from ad_desktop.detectors.nets.devices import resolve_device
 from ad_desktop.detectors.nets.inpainting.sizes import SIZES, multiple_of
@@ -49,6 +59,7 @@ class AutoPaint(Detector):
     title = "AutoPaint"
     summary = "Learns what healthy anatomy looks like and paints it over what does not belong. For scans; slow to fit."
     volumetric = True
+    paints = True
     Params = AutoPaintParams
 
     def __init__(
@@ -144,6 +155,17 @@ class AutoPaint(Detector):
         prediction.anomaly_score = float(np.nanmax(prediction.slice_scores))
         prediction.parts = {"highest slice": prediction.anomaly_score}
         return prediction
+
+    def paint_over(self, volume: Volume, examined: Array | None, region: Array, task: Task) -> FloatArray:
+        """Hide a region whole and paint it; ``UserError`` where it lies outside what is examined."""
+        from ad_desktop.detectors.painting.by_hand import painted_over
+
+        if self.scans_ is None:
+            raise UserError("this model was fitted on pictures. Fit one on normal scans.")
+        if self.params.stage == Z:
+            raise UserError("The stage z has no network that could paint: choose another one and fit again.")
+        mask = np.ones(volume.shape, bool) if examined is None else examined
+        return painted_over(self.scans_, volume, mask, region, task)
 
     def _checkpoint(self, hashes: Sequence[str], window: tuple[float, float] | None) -> Path:
         """Where an interrupted fit of these very scans with these very parameters is kept."""

@@ -127,6 +127,8 @@ class Detector(ABC):
     """One sentence for the chooser."""
     volumetric: ClassVar[bool] = False
     """Whether the method takes whole scans (``predict_volume``); others see them slice by slice."""
+    paints: ClassVar[bool] = False
+    """Whether the method can paint healthy appearance into a region of a scan (``paint_over``)."""
     learns_places: ClassVar[bool] = False
     """Whether the method learns what is normal at each place of a picture, and so gains from slices of one height."""
     Params: ClassVar[type]
@@ -232,6 +234,13 @@ class Detector(ABC):
         Here it stays as it is; methods that compare a slice with its neighbours change score and map.
         """
         return found
+
+    def paint_over(self, volume: Volume, examined: Array | None, region: Array, task: Task) -> FloatArray:
+        """What a scan differs in from healthy appearance, painted where ``region`` (z, y, x) hides it; 0 elsewhere.
+
+        In the scan's unit, for methods that paint only; ``examined`` (z, y, x) is true where to look.
+        """
+        raise NotImplementedError(f"{self.name} does not paint")
 
     def rescore(self, features: Sequence[Any]) -> Sequence[Prediction | None] | None:
         """Score again from ``Prediction.features`` without pixels; None where unsupported, or for single ones."""

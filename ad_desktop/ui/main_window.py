@@ -174,7 +174,7 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         arrows = [self.viewer.controls.previous, self.viewer.controls.next]
         self.scan_viewer = VolumeViewer(
-            session, self._runner, icons, theme, self._settings, self.problems, reader, arrows
+            session, self._runner, icons, theme, self._settings, self.problems, reader, arrows, self.undo_stack
         )
         self.centre = QStackedWidget()
         self.centre.addWidget(self.viewer)

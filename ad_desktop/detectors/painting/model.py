@@ -146,17 +146,23 @@ class PaintModel:
 
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
         """What differs from healthy appearance; ``UserError`` for a volume that cannot be used, or of another kind."""
+        scan, affine = self.laid(volume, mask)
+        every = [self._seen(scan.seen_as(channel), task) for channel in range(len(self.modalities))]
+        # What differs in any modality counts; what is shown is the scan itself.
+        found = every[0]._replace(score=np.max([one.score for one in every], axis=0))
+        return Examined(found, affine, self.scaling.contrast(volume.array, mask))
+
+    def laid(self, volume: Volume, mask: Mask) -> tuple[Scan, Affine]:
+        """A volume on the model's grid beside what is healthy, and the grid's affine to LPS; ``UserError`` as above."""
         nothing = np.zeros((1, 1, 1))
         first, *rest = (Volume(nothing, np.eye(4), m.unit, m.name) for m in self.modalities)
         kind = replace(first, partners=tuple(rest))
         check(volume, mask, kind)
-        grid = self.grid.over(place(mask, volume.affine), self.plan.multiple)
+        placement = place(mask, volume.affine)
+        grid = self.grid.over(placement, self.plan.multiple)
         images, inside = lay(volume, mask, grid, [m.scaling for m in self.modalities], kind)
         [scan] = joined([[m.scan(image, inside)] for m, image in zip(self.modalities, images, strict=True)])
-        every = [self._seen(scan.seen_as(channel), task) for channel in range(len(images))]
-        # What differs in any modality counts; what is shown is the scan itself.
-        found = every[0]._replace(score=np.max([one.score for one in every], axis=0))
-        return Examined(found, grid.affine(place(mask, volume.affine)), self.scaling.contrast(volume.array, mask))
+        return scan, grid.affine(placement)
 
     def _seen(self, scan: Scan, task: Task) -> Found:
         """What differs in one modality."""

@@ -20,6 +20,7 @@ from ad_desktop.data.volumes.windows import PRESETS, Preset, applies
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
 from ad_desktop.ui.volumes.aspects import Aspect
+from ad_desktop.ui.volumes.drawing import FIRST_MM, LARGEST_MM, SMALLEST_MM, Pen, Tool
 from ad_desktop.ui.volumes.fused_look import FusedControls, FusedLooks
 
 _THICKNESS = 20.0
@@ -64,6 +65,13 @@ class VolumeControls(QFrame):
         self.every = self._toggle("All beside each other", "view-grid-outline", "B",
                                   "Original, healthy version, residual and lesions of one plane", on=False)  # fmt: skip
         self.turn = self._action("Next plane", "axis-arrow", ["V"], "Go on to the next plane where one fills the room")
+        self.tools = {
+            Tool.BRUSH: self._toggle("Paint over by hand", "brush", "O",
+                                     "Draw a region, and healthy appearance is painted there", on=False),
+            Tool.ELLIPSE: self._toggle("Paint over an ellipse", "ellipse-outline", "Y",
+                                       "Drag an ellipse, and healthy appearance is painted there", on=False),
+        }  # fmt: skip
+        self.radius = QDoubleSpinBox()
         self._offered = self._active = False
         self.fit = self._action("Fit to window", "fit-to-page-outline", ["F", "0"])
         self.thickness = QDoubleSpinBox()
@@ -93,6 +101,9 @@ class VolumeControls(QFrame):
         for aspect, action in self.aspects.items():
             action.triggered.connect(lambda _=False, chosen=aspect: self.choose(chosen))
         self.every.toggled.connect(self._change)
+        for tool, action in self.tools.items():
+            action.triggered.connect(lambda on, chosen=tool: self.draw_with(chosen if on else None))
+        self.radius.valueChanged.connect(self._change)
         self.slab.toggled.connect(self._change)
         self.thickness.valueChanged.connect(self._change)
         self.opacity.valueChanged.connect(self._change)
@@ -120,6 +131,19 @@ class VolumeControls(QFrame):
         self.every.setChecked(False)
         self._change()
 
+    @property
+    def pen(self) -> Pen | None:
+        """What the mouse draws with; None: it does not."""
+        chosen = [tool for tool, action in self.tools.items() if action.isChecked()]
+        return Pen(chosen[0], self.radius.value()) if chosen and self._offered else None
+
+    def draw_with(self, tool: Tool | None) -> None:
+        """Draw with a tool, or not any more."""
+        for other, action in self.tools.items():
+            action.setChecked(other is tool)
+        self.radius.setEnabled(tool is Tool.BRUSH)
+        self._change()
+
     def offer_painted(self, offered: bool) -> None:
         """Offer the aspects that need a healthy version of the scan, or only the usual one."""
         if offered != self._offered:
@@ -135,7 +159,7 @@ class VolumeControls(QFrame):
         ]  # fmt: skip
 
     def _actions_painted(self) -> list[QAction]:
-        return [*self.aspects.values(), self.every]
+        return [*self.aspects.values(), self.every, *self.tools.values()]
 
     def _show_painted(self) -> None:
         for action in self._actions_painted():
@@ -173,7 +197,14 @@ class VolumeControls(QFrame):
         flow.addWidget(group([button_of(self.slab), self.thickness], spacing=2))
         flow.addWidget(group([QLabel("On top"), self.fusion, self.look], spacing=4))
         flow.addWidget(group([QLabel("Map"), self.opacity]))
-        self.painted = group([button_of(action) for action in self._actions_painted()], spacing=2)
+        self.radius.setRange(SMALLEST_MM, LARGEST_MM)
+        self.radius.setDecimals(0)
+        self.radius.setSuffix(" mm")
+        self.radius.setValue(FIRST_MM)
+        self.radius.setEnabled(False)
+        self.radius.setAccessibleName("Radius of the brush")
+        self.radius.setToolTip("Radius of the brush, a ball")
+        self.painted = group([*(button_of(action) for action in self._actions_painted()), self.radius], spacing=2)
         self.painted.hide()
         flow.addWidget(self.painted)
         toggles = (

@@ -16,6 +16,7 @@ from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.paint import Mode
+from ad_desktop.ui.volumes.by_hand import HandPainting
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.fusion import Fusion
 from ad_desktop.ui.volumes.overlays import (
@@ -49,6 +50,7 @@ class Layering(QObject):
         scene: Scene,
         controls: VolumeControls,
         fusion: Fusion,
+        hand: HandPainting,
         theme: Theme,
         problems: ProblemList,
         parent: QObject | None = None,
@@ -59,6 +61,7 @@ class Layering(QObject):
         self._scene = scene
         self._controls = controls
         self._fusion = fusion
+        self._hand = hand
         self._theme = theme
         self._problems = problems
         self._scan: OpenScan | None = None
@@ -77,6 +80,7 @@ class Layering(QObject):
             signal.connect(self._soon.start)
         for signal in (session.results_changed, fusion.changed):
             signal.connect(self._follow_results)
+        hand.changed.connect(self._follow_hand)
 
     def set_scan(self, item: Item | None, scan: OpenScan | None) -> None:
         """Another scan is shown."""
@@ -144,17 +148,25 @@ class Layering(QObject):
             self._find_residual(own, scan)
 
     def _find_residual(self, prediction: Prediction, scan: OpenScan) -> None:
+        patches = self._hand.patches.get(scan.key, ())
+
         def work(_: Task) -> tuple[Volume, float] | None:
-            residual = place_residual(prediction, scan)
+            residual = place_residual(prediction, scan, patches)
             return None if residual is None else (residual, residual_top(residual))
 
         self._residual_job = job = self._runner.submit("Healthy version", work, LaneName.VIEWER, quiet=True)
-        job.succeeded.connect(lambda found: self._take_residual(prediction, found))
+        job.succeeded.connect(lambda found: self._take_residual(job, prediction, found))
         job.failed.connect(lambda error: self._problems.error("Healthy version", error))
         job.finished.connect(lambda: self._end_residual(job))
 
-    def _take_residual(self, prediction: Prediction, found: tuple[Volume, float] | None) -> None:
-        if found is not None and prediction is self._prediction and self._scan is not None:
+    def _follow_hand(self) -> None:
+        prediction, _ = self._predictions()
+        if prediction is not None and prediction is self._prediction and self._scan is not None:
+            self._find_residual(prediction, self._scan)
+
+    def _take_residual(self, job: Job, prediction: Prediction, found: tuple[Volume, float] | None) -> None:
+        wanted = job is self._residual_job and prediction is self._prediction
+        if found is not None and wanted and self._scan is not None:
             residual, top = found
             self._residual = PlaneSampler(residual, self._scan.volume), top
             self.residual_changed.emit()

@@ -16,6 +16,7 @@ from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
+from ad_desktop.ui.volumes.by_hand import Patch, patched
 from ad_desktop.ui.volumes.fused_look import COLOURS, FusedLook
 from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
 from ad_desktop.ui.volumes.source import OpenScan
@@ -72,12 +73,15 @@ def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
     return scan.volume.with_array(scan.turn.apply(mask.view(np.uint8)), "")
 
 
-def place_residual(prediction: Prediction, scan: OpenScan) -> Volume | None:
-    """What a scan differs in from its healthy version, on its axes, for methods that paint one; slow, for a job."""
+def place_residual(prediction: Prediction, scan: OpenScan, patches: tuple[Patch, ...] = ()) -> Volume | None:
+    """What a scan differs in from its healthy version, on its axes, for methods that paint one; slow, for a job.
+
+    ``patches`` were painted by hand and take the place of what the method found.
+    """
     residual = prediction.residual if isinstance(prediction, VolumePrediction) else None
     if residual is None or residual.shape != scan.original.shape:
         return None
-    return scan.volume.with_array(scan.turn.apply(residual))
+    return scan.volume.with_array(scan.turn.apply(patched(residual, patches)))
 
 
 def residual_top(residual: Volume) -> float:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QWidget
 from ad_desktop.data.volumes.windows import Window
 from ad_desktop.ui.volumes.annotations import cross_region, draw_cross
 from ad_desktop.ui.volumes.aspects import Aspect
+from ad_desktop.ui.volumes.drawing import Drawn, Tool, draw
 from ad_desktop.ui.volumes.geometry import Eye
 from ad_desktop.ui.volumes.painting import PlanePainter
 from ad_desktop.ui.volumes.projector import Projector
@@ -40,12 +41,14 @@ class PlaneView(QWidget):
 
     ``hovered`` carries the voxel under the cursor (x first) or None, ``maximise`` comes with a double click,
     ``seen`` when another part of the plane is in view. ``aspect`` is what it shows of the scan.
+    With a pen the left button draws: ``drawn`` carries the stroke (``Drawn``).
     """
 
     hovered = Signal(object)
     maximise = Signal()
     focused = Signal()
     seen = Signal()
+    drawn = Signal(object)
 
     def __init__(
         self, scene: Scene, painter: PlanePainter, projector: Projector, aspect: Aspect = Aspect.LESIONS,
@@ -65,6 +68,7 @@ class PlaneView(QWidget):
         self._press: QPointF | None = None
         self._last = QPointF()
         self._drag = ""
+        self._stroke: list[QPointF] = []
         self._wheel = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -148,6 +152,8 @@ class PlaneView(QWidget):
         if self._scene.crosshair and not self._scene.bare:
             self._crossed = self.place_of(self._scene.cross)
             draw_cross(painter, self.rect(), self._crossed)
+        if self._stroke and self._scene.pen is not None and self._eye is not None:
+            draw(painter, self._scene.pen, self._stroke, self._eye.scale)
         if self.hasFocus():
             painter.setPen(QPen(QColor("#4c9ff0"), 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -162,6 +168,10 @@ class PlaneView(QWidget):
             self._drag = ""
         elif button == Qt.MouseButton.RightButton:
             self._drag = "window"
+        elif button == Qt.MouseButton.LeftButton and self._scene.pen is not None and not shift:
+            self._drag = "draw"
+            self._stroke = [event.position()]
+            self.update()
         elif button == Qt.MouseButton.LeftButton and (shift or self._on_cross(event.position())):
             self._drag = "cross"
             self._scene.look_at(self.index_at(event.position()))
@@ -175,25 +185,32 @@ class PlaneView(QWidget):
         by, self._last = place - self._last, place
         if self._drag == "cross":
             self._scene.look_at(self.index_at(place))
+        elif self._drag == "draw":
+            self._stroke.append(place)
+            self.update()
         elif self._drag == "window":
             self._scene.set_window(dragged_window(self._scene.window, by))
         elif self._drag == "pan" and self._eye is not None and self._moved(place):
             self.see(self._eye.moved(by))
             self.seen.emit()
         over = self._drag == "cross" or (not self._drag and self._on_cross(place))
-        self.setCursor(Qt.CursorShape.SizeAllCursor if over else Qt.CursorShape.ArrowCursor)
+        idle = Qt.CursorShape.ArrowCursor if self._scene.pen is None else Qt.CursorShape.CrossCursor
+        self.setCursor(Qt.CursorShape.SizeAllCursor if over and self._scene.pen is None else idle)
         self._tell(place)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         left = event.button() == Qt.MouseButton.LeftButton
         if self._drag == "pan" and left and not self._moved(event.position()):
             self._scene.look_at(self.index_at(event.position()))
+        if self._drag == "draw" and left:
+            self._end_stroke()
         self._drag = ""
         self._press = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._drag = ""
-        if event.button() == Qt.MouseButton.LeftButton:
+        self._stroke = []
+        if event.button() == Qt.MouseButton.LeftButton and self._scene.pen is None:
             self.maximise.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -243,6 +260,15 @@ class PlaneView(QWidget):
         if self._scene.bare:
             self._scene.set_look(bare=False)
         self.update()
+
+    def _end_stroke(self) -> None:
+        """Hand the stroke over; an ellipse without extent is none."""
+        stroke, self._stroke = self._stroke, []
+        self.update()
+        pen = self._scene.pen
+        small = (stroke[-1] - stroke[0]).manhattanLength() <= _CLICK
+        if pen is not None and not (pen.tool is Tool.ELLIPSE and small):
+            self.drawn.emit(Drawn(self.plane, pen, tuple(self.index_at(place) for place in stroke)))
 
     def _fit(self) -> None:
         self._fitted = True

@@ -63,6 +63,7 @@ class Quad(QWidget):
 
     hovered = Signal(object)
     maximised = Signal(bool)
+    drawn = Signal(object)
 
     def __init__(self, scene: Scene, projector: Projector, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -145,6 +146,7 @@ class Quad(QWidget):
         view.focused.connect(lambda: self._activate(plane))
         view.maximise.connect(lambda: self.set_alone(None if self._alone else plane))
         view.hovered.connect(self._hover)
+        view.drawn.connect(self.drawn)
         for other in others:
             view.seen.connect(partial(other.follow, view))
 

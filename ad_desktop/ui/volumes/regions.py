@@ -20,6 +20,7 @@ from ad_desktop.ui.volumes.overlays import AnomalyMap
 
 _TITLES = ("No.", "Volume", "Peak at", "Map peak", "Map mean")
 _RESIDUAL = "Mean of the scan less its healthy version: below 0 darker than healthy, above 0 brighter"
+_PADDING = 5
 _ROWS = 4
 _MOST = 500
 
@@ -45,6 +46,8 @@ class VolumeRegionsPanel(QFrame):
         self.summary.setContentsMargins(12, 4, 12, 4)
         self.table = QTreeWidget()
         self._name("")
+        # Nothing is sorted here: no room is kept for an arrow.
+        self.table.header().setStyleSheet(f"QHeaderView::section {{ padding: 4px {_PADDING}px; }}")
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setFrameShape(QTreeWidget.Shape.NoFrame)
@@ -93,12 +96,14 @@ class VolumeRegionsPanel(QFrame):
         self.table.setHeaderLabels(titles)
         self.table.headerItem().setToolTip(len(titles) - 1, _RESIDUAL if residual else "")
         header = self.table.header()
-        header.setStretchLastSection(False)
+        modes = QHeaderView.ResizeMode
         # Narrower, they scroll: headings and values that are cut are of no use.
-        header.setMinimumSectionSize(self.table.fontMetrics().horizontalAdvance(f"{titles[5]}  {_TITLES[0]}"))
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        least = f"{_TITLES[3]}  {_TITLES[0]}" if not residual else _TITLES[0]
+        header.setMinimumSectionSize(self.table.fontMetrics().horizontalAdvance(least) + 2 * _PADDING)
+        header.setStretchLastSection(residual)
+        header.setSectionResizeMode(modes.ResizeToContents if residual else modes.Stretch)
         for title in ("No.", "Peak at"):
-            header.setSectionResizeMode(_TITLES.index(title), QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(_TITLES.index(title), modes.ResizeToContents)
         for column in range(1, self.table.columnCount()):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self.table.headerItem().setTextAlignment(column, right)

@@ -14,6 +14,7 @@ from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.volume import Array, Volume
 from ad_desktop.data.volumes.windows import Window, to_codes
+from ad_desktop.ui.volumes.drawing import Pen
 
 Index = tuple[int, int, int]
 """A voxel, x first."""
@@ -64,7 +65,8 @@ _CODES = 255
 class Scene(QObject):
     """State of the planes, changed on the main thread only.
 
-    ``layers`` lie over the volume, ``residual`` is the volume less its healthy version, on its own voxels.
+    ``layers`` lie over the volume, ``residual`` is the volume less its healthy version, on its own voxels. ``pen`` is
+    what the left mouse button draws with (None: it does not draw).
     ``changed`` comes when everything has to be painted anew, ``moved`` when the place looked at is another,
     ``replaced`` before both when it is another volume.
     """
@@ -84,6 +86,7 @@ class Scene(QObject):
         self.slab_mm = 0.0
         self.layers: tuple[Layer, ...] = ()
         self.residual: ColourLayer | None = None
+        self.pen: Pen | None = None
         self._cuts: Cuts | None = None
         self._cut: dict[Plane, tuple[int, Array]] = {}
         self._healthy: dict[Plane, tuple[int, Array]] = {}

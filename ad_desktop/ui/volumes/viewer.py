@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QUndoStack
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import VolumeSample
@@ -16,7 +16,9 @@ from ad_desktop.ui.problems import ProblemList, describe_error
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.viewer.header import ViewerHeader
+from ad_desktop.ui.volumes.by_hand import HandPainting
 from ad_desktop.ui.volumes.controls import VolumeControls
+from ad_desktop.ui.volumes.drawing import Drawn
 from ad_desktop.ui.volumes.facts import describe_position, describe_value, value_of
 from ad_desktop.ui.volumes.fetching import SliceFetcher
 from ad_desktop.ui.volumes.fusion import Fusion
@@ -49,6 +51,7 @@ class VolumeViewer(QWidget):
         problems: ProblemList,
         reader: ScanReader,
         arrows: Sequence[QAction],
+        undo: QUndoStack,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -68,7 +71,10 @@ class VolumeViewer(QWidget):
         self.page = OpeningPage()
         self.windowing = Windowing(self.scene, self.controls, settings, self)
         self.fusion = Fusion(session, runner, reader, self.controls, self.question, self.units, self)
-        self.layering = Layering(session, runner, self.scene, self.controls, self.fusion, theme, problems, self)
+        self.hand = HandPainting(session, runner, self.controls, problems, undo, self)
+        self.layering = Layering(
+            session, runner, self.scene, self.controls, self.fusion, self.hand, theme, problems, self
+        )
         self.regions = VolumeRegionsPanel(session, runner, self.layering)
         self.inner = QStackedWidget()
         self.inner.addWidget(self.quad)
@@ -104,6 +110,7 @@ class VolumeViewer(QWidget):
         self.quad.maximised.connect(self._follow_alone)
         controls.turn.triggered.connect(self.quad.turn)
         self.quad.hovered.connect(self._read_out)
+        self.quad.drawn.connect(self._paint_over)
 
     def _show_current(self, item: Item | None) -> None:
         sample = None if item is None else item.sample
@@ -172,6 +179,7 @@ class VolumeViewer(QWidget):
         controls = self.controls
         self.quad.set_compared(controls.compare.isChecked())
         self.quad.set_aspect(controls.aspect, controls.every_aspect)
+        self.scene.pen = controls.pen
         controls.turn.setEnabled(self._item is not None and (controls.every_aspect or self.quad.alone is not None))
         self.scene.set_look(controls.neurological.isChecked(), controls.crosshair.isChecked(), controls.slab_mm)
 
@@ -179,6 +187,10 @@ class VolumeViewer(QWidget):
         if alone:
             self.controls.every.setChecked(False)
         self._follow_look()
+
+    def _paint_over(self, drawn: Drawn) -> None:
+        if self._scan is not None:
+            self.hand.paint(drawn, self._scan)
 
     def _jump(self, position: tuple[float, float, float]) -> None:
         if self.scene.volume is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QUndoStack, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from ad_desktop.data.samples import Label, VolumeSample
@@ -65,8 +65,17 @@ class World:
         self.session = Session()
         self.runner = JobRunner()
         self.problems = ProblemList()
+        self.undo = QUndoStack()
         self.viewer = VolumeViewer(
-            self.session, self.runner, Icons(theme), theme, settings, self.problems, ScanReader(self.load), []
+            self.session,
+            self.runner,
+            Icons(theme),
+            theme,
+            settings,
+            self.problems,
+            ScanReader(self.load),
+            [],
+            self.undo,
         )
         qtbot.addWidget(self.viewer)
         self.viewer.resize(900, 700)

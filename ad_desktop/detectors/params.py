@@ -23,10 +23,12 @@ def param(
     advanced: bool = False,
     path: bool = False,
     folder: bool = False,
+    zero: str = "",
 ) -> Any:
     """Declare one field of a ``Params`` dataclass with all that a form or a flag needs.
 
-    ``path`` marks a text that names a file (``folder``: a folder); ``advanced`` puts the field behind a disclosure.
+    ``path`` marks a text that names a file (``folder``: a folder); ``advanced`` puts the field behind a disclosure;
+    ``zero`` is what a form shows for 0 where that is no number but leaves the choice to the method.
     """
     return field(
         default=default,
@@ -39,6 +41,7 @@ def param(
             "advanced": advanced,
             "path": path,
             "folder": folder,
+            "zero": zero,
         },
     )
 
@@ -58,6 +61,7 @@ class ParamInfo:
     advanced: bool
     path: bool
     folder: bool = False
+    zero: str = ""
 
 
 def describe_params(cls: type) -> list[ParamInfo]:
@@ -73,6 +77,7 @@ def describe_params(cls: type) -> list[ParamInfo]:
                 f.name, _kind(hints[f.name]), default, meta.get("help", ""), label,
                 meta.get("choices", ()), meta.get("minimum"), meta.get("maximum"),
                 meta.get("advanced", False), meta.get("path", False), meta.get("folder", False),
+                meta.get("zero", ""),
             )
         )  # fmt: skip
     return found

@@ -40,6 +40,11 @@ class TableExporter:
     write: Callable[[Sequence[ResultRow], Path], None]
 
 
+def every_scan(record: VolumeRecord) -> bool:
+    """Meant for all scans."""
+    return True
+
+
 @dataclass(frozen=True)
 class VolumeExporter:
     """Writes one file per scan, name/``file_name``. ``kind``, ``title``, ``write`` as in ``SampleExporter``.
@@ -51,7 +56,7 @@ class VolumeExporter:
     title: str
     file_name: str
     write: Callable[[VolumeRecord, Path], None]
-    meant: Callable[[VolumeRecord], bool] = lambda record: True
+    meant: Callable[[VolumeRecord], bool] = every_scan
 
 
 @cache

@@ -52,6 +52,7 @@ class ExportDialog(QDialog):
         self._settings = settings
         self.kinds = {kind: QCheckBox(title) for kind, title in kinds.items()}
         remembered = str(settings.value("export/kinds", ",".join(_DEFAULT))).split(",")
+        self._elsewhere = [kind for kind in remembered if kind not in kinds]
         for kind, box in self.kinds.items():
             box.setChecked(kind in remembered)
             box.toggled.connect(self._check)
@@ -137,7 +138,7 @@ class ExportDialog(QDialog):
 
     def _accept(self) -> None:
         request = self.request()
-        self._settings.setValue("export/kinds", ",".join(sorted(request.kinds)))
+        self._settings.setValue("export/kinds", ",".join(sorted([*request.kinds, *self._elsewhere])))
         self._settings.setValue("export/folder", str(request.folder))
         self._settings.setValue("export/open", request.open_after)
         self.accepted_request.emit(request)

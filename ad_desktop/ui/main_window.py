@@ -359,9 +359,11 @@ class MainWindow(QMainWindow):
         """Open the export dialog."""
         session, controls = self.session, self.viewer.controls
         checked = [i for i in session.items.values() if i.prediction is not None and i.label is not Label.NORMAL]
+        chosen = self._selected()
+        scans = [isinstance(item.sample, VolumeSample) for item in (*chosen, *checked)]
         self.export_dialog = ExportDialog(
-            export_kinds(), self._selected(), checked, controls.chosen_opacity, controls.chosen_colours,
-            self._settings, self, session.min_region,
+            export_kinds(not scans or not all(scans), any(scans)), chosen, checked,
+            controls.chosen_opacity, controls.chosen_colours, self._settings, self, session.min_region,
         )  # fmt: skip
         self.export_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.export_dialog.accepted_request.connect(self.exporting.export)

@@ -18,18 +18,22 @@ from ad_desktop.errors import InputError, UserError
 from ad_desktop.export.dicom_source import is_dicom
 from ad_desktop.export.names import export_names
 from ad_desktop.export.record import ExportRecord, OverlayStyle, ResultRow, row_of
-from ad_desktop.export.registry import sample_exporters, table_exporters, volume_exporters
+from ad_desktop.export.registry import every_scan, sample_exporters, table_exporters, volume_exporters
 from ad_desktop.export.write import export_sample, export_volume, write_tables
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import FittedModel, Result
 from ad_desktop.workflows.scans.record import scan_record, scan_row
 
 
-def export_kinds() -> dict[str, str]:
-    """Every kind of export with its title."""
-    files = {exporter.kind: exporter.title for exporter in sample_exporters().values()}
-    scans = {exporter.kind: exporter.title for exporter in volume_exporters().values()}
-    return scans | files | {exporter.kind: exporter.title for exporter in table_exporters().values()}
+def export_kinds(pictures: bool = True, scans: bool = True) -> dict[str, str]:
+    """Every kind of export that ``pictures`` or ``scans`` have, with its title; that for pictures where both do."""
+    titles = {exporter.kind: exporter.title for exporter in sample_exporters().values()} if pictures else {}
+    if scans:
+        for exporter in volume_exporters().values():
+            if exporter.meant is every_scan:
+                titles.setdefault(exporter.kind, exporter.title)
+    tables = {exporter.kind: exporter.title for exporter in table_exporters().values()}
+    return {kind: title for kind, title in titles.items() if kind not in tables} | tables
 
 
 def check_kinds(kinds: Collection[str]) -> None:

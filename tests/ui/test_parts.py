@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSpinBox
 from toy_detector import ToyParams
 
+from ad_desktop.detectors.gaussian.params import GaussianADParams
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.scoring.thresholds import conformal_threshold
 from ad_desktop.ui.drops import paths_of
@@ -50,6 +51,16 @@ def test_a_form_refuses_what_is_not_allowed(form):
     form.set_values({"levels": "1,99"})
     with pytest.raises(UserError, match="at most 9"):
         form.changed_values()
+
+
+def test_a_form_says_what_zero_means(qtbot, theme):
+    made = ParamForm(GaussianADParams, Icons(theme), theme)
+    qtbot.addWidget(made)
+    size = made.fields["image_size"]
+    assert isinstance(size, QSpinBox)
+    assert size.text() == "The network's own"
+    size.setValue(256)
+    assert size.text() == "256"
 
 
 def test_a_contour_runs_where_the_level_is_crossed():

@@ -19,7 +19,11 @@ class GaussianADParams:
     )
     weights: str = param("", "File with the network's weights; empty: the installed or cached ones", path=True)
     image_size: int = param(
-        0, "Side of the square that pictures are resized to, in pixels; 0: the network's own", minimum=0, maximum=2048
+        0,
+        "Side of the square that pictures are resized to, in pixels; 0: the network's own",
+        minimum=0,
+        maximum=2048,
+        zero="The network's own",
     )
     levels: tuple[int, ...] = param(
         (4, 5, 6, 7), "Levels of the network whose features are used: early ones see texture, late ones shape",

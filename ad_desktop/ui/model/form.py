@@ -144,6 +144,7 @@ class ParamForm(QWidget):
         if info.kind == "int":
             spin = QSpinBox()
             spin.setRange(int(_or(info.minimum, -_LARGE)), int(_or(info.maximum, _LARGE)))
+            spin.setSpecialValueText(info.zero)
             spin.setValue(int(info.default))
             spin.valueChanged.connect(self.changed)
             return spin, spin.value, lambda value: spin.setValue(int(value))

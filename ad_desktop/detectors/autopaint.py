@@ -35,7 +35,7 @@ from ad_desktop.detectors.base import (
 from ad_desktop.detectors.nets.cache import cache_dir
 from ad_desktop.detectors.nets.devices import resolve_device
 from ad_desktop.detectors.nets.inpainting.sizes import SIZES, multiple_of
-from ad_desktop.detectors.painting.names import Z
+from ad_desktop.detectors.painting.names import DISCS, Z
 from ad_desktop.detectors.painting.params import AutoPaintParams
 from ad_desktop.errors import InputError, ModelFileError, UserError
 from ad_desktop.task import Task
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from ad_desktop.detectors.painting.stages import Stage
 
 BATCH = 16
-LEAST_PIXELS = 48
+LEAST_PIXELS = 32
+"""Side of training squares where scans are not aligned, whatever their spacing: what a hole needs around it."""
 PART = re.compile(r"#\d+:\d+$")
 """How the key of a part of a scan ends."""
 
@@ -286,7 +287,7 @@ class AutoPaint(Detector):
         from ad_desktop.detectors.painting.stages import Stage
 
         chosen = self.params
-        refined = chosen.refine and chosen.stage != Z
+        refined = chosen.refine and chosen.stage not in (DISCS, Z)
         return Stage(chosen.stage, refinement=Refinement() if refined else None, divided=divided)
 
     def _schedule(self) -> Schedule:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-COMBINED, INPAINT, DENOISE, DOUBT, Z = "combined", "inpaint", "denoise", "doubt", "z"
-STAGES = (COMBINED, INPAINT, DENOISE, DOUBT, Z)
+COMBINED, INPAINT, DENOISE, DOUBT, DISCS, Z = "combined", "inpaint", "denoise", "doubt", "discs", "z"
+STAGES = (COMBINED, INPAINT, DENOISE, DOUBT, DISCS, Z)

@@ -18,8 +18,9 @@ class AutoPaintParams:
     stage: str = param(
         STAGES[0],
         "How candidates are found: by painting into holes (inpaint), by undoing what does not belong (denoise), by "
-        "asking the network where that is (doubt), by the last two together (combined), or by aligned statistics "
-        "alone, without a network (z)", choices=STAGES,
+        "asking the network where that is (doubt), by the last two together (combined), by painting into discs on "
+        "what is brightest (discs, as first published; bright lesions only), or by aligned statistics alone, without a "
+        "network (z)", choices=STAGES,
     )  # fmt: skip
     refine: bool = param(True, "Hide each candidate region whole, paint it again, and drop what then agrees")
     steps: int = param(3000, "Training steps of 16 slices; about half a second each on one processor core", minimum=1)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_desktop.detectors.painting.batches import Scan
+from ad_desktop.detectors.painting.discs import disc_residual
 from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
-from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DOUBT, INPAINT, Z
+from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DISCS, DOUBT, INPAINT, Z
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
 from ad_desktop.task import Task
@@ -55,7 +56,7 @@ class Stage:
     @property
     def shown(self) -> str:
         """The difference that is shown where nothing was refined."""
-        return self.name if self.name in (INPAINT, DENOISE, Z) else DENOISE
+        return self.name if self.name in (INPAINT, DENOISE, DISCS, Z) else DENOISE
 
     @property
     def networked(self) -> bool:
@@ -81,6 +82,8 @@ def differences(
         found = {DENOISE: scan.image - repaired.image, DOUBT: np.asarray(1 / (1 + np.exp(-repaired.doubt)), np.float32)}
     if painter and INPAINT in names:
         found[INPAINT] = scan.image - painter.hidden_everywhere(scan, stage.holes_mm, task)
+    if painter and DISCS in names:
+        found[DISCS] = disc_residual(painter, scan, task=task)
     if Z in names:
         found[Z] = scan.image - scan.mean
     return {name: np.where(scan.mask, found[name], 0).astype(np.float32) for name in names}

@@ -15,7 +15,7 @@ from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, apart, filled_from_around, make_batch
 from ad_desktop.detectors.painting.painter import Painter
-from ad_desktop.errors import Cancelled, ModelFileError
+from ad_desktop.errors import Cancelled, ModelFileError, UserError
 from ad_desktop.task import Learning, Task
 
 RECIPE = Recipe()
@@ -146,6 +146,24 @@ def test_memory_that_runs_out_splits_the_batch_and_changes_next_to_nothing(monke
     assert tight.piece == 2
     # Means over holes are taken per piece, so that the gradient is near but not the same.
     assert max(float((found[n] - expected[n]).abs().max()) for n in expected) < 0.05
+
+
+def test_painting_goes_on_with_fewer_slices_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Painter(net(), RECIPE, 2.0).repaired(SCANS[0])
+    tight = Painter(net(), RECIPE, 2.0)
+    plain, most = tight._forward, [3]
+
+    def forward(scan: object, holes: np.ndarray, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+        if len(chunk) > most[0]:
+            raise torch.OutOfMemoryError
+        return plain(scan, holes, chunk)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tight, "_forward", forward)
+    np.testing.assert_allclose(tight.repaired(SCANS[0]).image, expected.image, atol=1e-5)
+    assert tight.batch <= 3
+    most[0] = 0
+    with pytest.raises(UserError, match="does not do for a single slice"):
+        tight.repaired(SCANS[0])
 
 
 def test_it_learns_a_tiny_set_by_heart() -> None:

@@ -262,12 +262,12 @@ class PlaneView(QWidget):
         self.update()
 
     def _end_stroke(self) -> None:
-        """Hand the stroke over; an ellipse without extent is none."""
-        stroke, self._stroke = self._stroke, []
-        self.update()
-        pen = self._scene.pen
-        small = (stroke[-1] - stroke[0]).manhattanLength() <= _CLICK
-        if pen is not None and not (pen.tool is Tool.ELLIPSE and small):
+        """Hand the stroke over, and show it until something changes; an ellipse without extent is none."""
+        pen, stroke = self._scene.pen, self._stroke
+        if pen is None or (pen.tool is Tool.ELLIPSE and (stroke[-1] - stroke[0]).manhattanLength() <= _CLICK):
+            self._stroke = []
+            self.update()
+        else:
             self.drawn.emit(Drawn(self.plane, pen, tuple(self.index_at(place) for place in stroke)))
 
     def _fit(self) -> None:
@@ -290,6 +290,8 @@ class PlaneView(QWidget):
         return pixmap
 
     def _follow(self) -> None:
+        if self._drag != "draw":
+            self._stroke = []
         if not self.isVisible():
             self._picture = None
         elif self._scene.volume is None or self._painter.state != self._shown:
@@ -307,6 +309,8 @@ class PlaneView(QWidget):
 
     def _repaint_all(self) -> None:
         self._picture = None
+        if self._drag != "draw":
+            self._stroke = []
         scene = self._scene
         if (eye := self._eye) is not None and eye.mirrored != self.plane.mirrored(scene.neurological):
             self._eye = Eye(eye.centre, eye.scale, self.plane.mirrored(scene.neurological), eye.upward)

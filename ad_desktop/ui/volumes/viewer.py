@@ -189,8 +189,10 @@ class VolumeViewer(QWidget):
         self._follow_look()
 
     def _paint_over(self, drawn: Drawn) -> None:
-        if self._scan is not None:
-            self.hand.paint(drawn, self._scan)
+        job = None if self._scan is None else self.hand.paint(drawn, self._scan)
+        if job is not None:
+            # Until then the stroke is seen.
+            job.finished.connect(self.scene.changed)
 
     def _jump(self, position: tuple[float, float, float]) -> None:
         if self.scene.volume is not None:

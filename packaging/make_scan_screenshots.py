@@ -42,7 +42,7 @@ class ScanPhotographer(Photographer):
     """Fits on what is healthy, opens what is not, and takes its picture."""
 
     def __init__(self, data: Path, only: list[str]) -> None:
-        super().__init__([f"screenshots/{name}" for name in only])
+        super().__init__([*(f"screenshots/{name}" for name in only), "guide/scan"] if only else [])
         self._data = data
         self._names = only or ["petct", "brain", "autopaint"]
 
@@ -114,6 +114,9 @@ class ScanPhotographer(Photographer):
         viewer.controls.opacity.setValue(75)
         self.wait(1.5)
         self.shoot("screenshots/autopaint", colours=0)
+        self.theme.set_appearance(self.appearances.LIGHT)
+        self.wait(1)
+        self.shoot("guide/scan", viewer, colours=0)
 
     def _painted(self, folder: Path) -> list[tuple[Path, str, Path | None]]:
         """A brain with a painted ball, bright outside and dark inside, its mask, and the brain as it is."""

@@ -36,6 +36,7 @@ def test_keys_that_the_guide_names_exist(window):
     assert {"G", "D", "W", "T", "K", "Ctrl+Return"} <= named
     actions = [a for _, group in window.actions_.groups() for a in group]
     actions += [*window.viewer.controls.actions_of_view(), *window.viewer.roi_bar.actions_of_mode(), window.why.toggle]
+    actions += window.scan_viewer.controls.actions_of_view()
     known = {key.toString() for action in actions for key in action.shortcuts()}
     assert {QKeySequence(key).toString() for key in named} <= known
 

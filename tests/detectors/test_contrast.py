@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ad_desktop.detectors.banded.contrast import contrast, slice_peaks
+from ad_desktop.detectors.banded.contrast import THICK, contrast, slice_peaks, thickness
 
 
 def grids(slices: int, side: int, seed: int = 0) -> np.ndarray:
@@ -44,3 +44,11 @@ def test_few_slices_are_no_trouble():
     for slices in (1, 2, 3):
         assert contrast(grids(slices, 16), 0.01).shape == (slices, 16, 16)
     assert contrast(grids(3, 1), 0.5).shape == (3, 1, 1)
+
+
+def test_slices_too_far_apart_are_not_averaged():
+    assert thickness(0.01) == THICK
+    assert thickness(0.03) == 0
+    found = grids(40, 16)
+    less = found - ndimage.median_filter(found, size=(25, 5, 5), mode="nearest")
+    np.testing.assert_allclose(contrast(found, 0.01, thickness(0.03)), less, atol=1e-5)

@@ -20,15 +20,20 @@ _SLICES = 25
 Grids = NDArray[np.float32]
 
 
-def contrast(grids: Grids, gap: float) -> Grids:
+def contrast(grids: Grids, gap: float, thick: float = THICK) -> Grids:
     """Maps (n, h, w) of neighbouring slices, each cell less the median of its surroundings, averaged along the axis.
 
-    ``gap`` is the distance of the slices in parts of their side.
+    ``gap`` is the distance of the slices in parts of their side, ``thick`` over how much is averaged.
     """
     from scipy.ndimage import uniform_filter1d
 
     found = grids - _surroundings(grids, gap)
-    return np.asarray(uniform_filter1d(found, _odd(THICK / gap), axis=0, mode="nearest"), np.float32)
+    return np.asarray(uniform_filter1d(found, _odd(thick / gap), axis=0, mode="nearest"), np.float32)
+
+
+def thickness(gap: float) -> float:
+    """Over how much the maps of normal slices with this distance are averaged; 0 where they lie too far apart."""
+    return THICK if _odd(THICK / gap) > 1 else 0.0
 
 
 def slice_peaks(grids: Grids) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.samples import Sample, SliceSample
-from ad_desktop.detectors.banded.contrast import contrast, slice_peaks
+from ad_desktop.detectors.banded.contrast import contrast, slice_peaks, thickness
 from ad_desktop.detectors.banded.spool import Spool
 from ad_desktop.detectors.banded.standard import BandStandard
 from ad_desktop.detectors.base import Array, Detector, FloatArray, HeldOut, NormalSet, Prediction, Prepared, State
@@ -176,17 +176,24 @@ class BandedDetector(Detector):
 
     def _contrasts(self, grids: Sequence[FloatArray]) -> FloatArray:
         """How far each normal slice's map stands out in its scan, (n, h, w)."""
-        members: dict[str, list[int]] = {}
+        members: dict[str, list[tuple[int, int]]] = {}
         for index, key in enumerate(self.bands_):
-            members.setdefault(_scan(key), []).append(index)
-        keys, found = list(self.bands_), np.empty((len(grids), *grids[0].shape), np.float32)
-        for scan, indices in members.items():
-            numbers = [_number(keys[index]) for index in indices]
-            # Slices may have been learned in steps.
-            step = float(np.median(np.diff(sorted(numbers)))) if len(numbers) > 1 else 1.0
-            lined_up = [index for _, index in sorted(zip(numbers, indices, strict=True))]
-            found[lined_up] = contrast(np.stack([grids[index] for index in lined_up]), self.gaps_[scan] * step)
+            members.setdefault(_scan(key), []).append((_number(key), index))
+        found = np.empty((len(grids), *grids[0].shape), np.float32)
+        for scan, (gap, step) in self._steps().items():
+            lined_up = [index for _, index in sorted(members[scan])]
+            found[lined_up] = contrast(np.stack([grids[index] for index in lined_up]), gap * step)
         return found
+
+    def _steps(self) -> dict[str, tuple[float, float]]:
+        """For each normal scan the distance of its slices, and one of how many of them was learned."""
+        numbers: dict[str, list[int]] = {}
+        for key in self.bands_:
+            numbers.setdefault(_scan(key), []).append(_number(key))
+        return {
+            scan: (self.gaps_[scan], float(np.median(np.diff(sorted(own)))) if len(own) > 1 else 1.0)
+            for scan, own in numbers.items()
+        }
 
     def seen_together(self, samples: Sequence[Sample], found: list[Prediction]) -> list[Prediction]:
         """Maps that say how far each place stands out in the scan, and scores by the standard of each slice's band.
@@ -195,7 +202,10 @@ class BandedDetector(Detector):
         """
         if not self.contrast_:
             return found
-        grids = contrast(np.stack([prediction.grid for prediction in found]), _gap(samples[0]))
+        # Maps that normal slices, learned in large steps, had no neighbours to be averaged with would be too smooth.
+        learned = float(np.median([gap * step for gap, step in self._steps().values()]))
+        maps = np.stack([prediction.grid for prediction in found])
+        grids = contrast(maps, _gap(samples[0]), thickness(learned))
         scores = self.standard_.apply(slice_peaks(grids), np.array([self._band(sample) for sample in samples]))
         return [
             replace(prediction, anomaly_score=float(score), grid=grid)
@@ -251,8 +261,9 @@ class BandedDetector(Detector):
         return self.inner[0].batch_size
 
     def describe(self) -> dict[str, Any]:
-        """What the method says of itself, and the number of bands."""
-        return {**self.inner[0].describe(), "bands": self.bands}
+        """What the method says of itself, the number of bands, and what of a slice counts."""
+        counts = "what stands out from its surroundings in the scan" if self.contrast_ else "each slice by itself"
+        return {**self.inner[0].describe(), "bands": self.bands, "counts": counts}
 
 
 def _scan(key: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ad_desktop.data.samples import Failure, SliceSample, VolumeSample
+from ad_desktop.detectors.banded.detector import BandedDetector
 from ad_desktop.detectors.base import Detector
 from ad_desktop.detectors.params import make_params
 from ad_desktop.detectors.registry import get_detector
@@ -68,23 +69,34 @@ def fit_scans(
     except UserError as error:
         # To the detector each slice is a picture.
         raise UserError(with_failures(str(error).replace("pictures", "slices"), failures)) from error
-    if settings.step > 1 and not detector.volumetric:
-        task.note(
-            f"One of every {settings.step} slices was learned. Between them the map can rise higher, so expect "
-            "slightly more regions than asked for."
-        )
     created = datetime.now(UTC).isoformat(timespec="seconds")
     model = FittedModel(
         detector, calibration, options.fpr, options.threshold_rule, lasting(options.groups), created, scans=view
     )
+    _tell(model, settings.step, task)
+    return FitOutcome(model, failures, task.notes)
+
+
+def _tell(model: FittedModel, step: int, task: Task) -> None:
+    """What is worth knowing of a fit."""
+    detector = model.detector
+    if isinstance(detector, BandedDetector) and detector.contrast_:
+        task.note(
+            "What counts is how far a place stands out from its surroundings in the scan, which are a quarter of the "
+            "square wide: what a whole scan shares, or a change much larger than that, is not marked."
+        )
+    if step > 1 and not detector.volumetric:
+        task.note(
+            f"One of every {step} slices was learned. Between them the map can rise higher, so expect slightly more "
+            "regions than asked for."
+        )
     threshold = model.threshold
     if threshold.rule == "extrapolated":
         task.note(
-            f"It takes {samples_needed(options.fpr)} normal scans to measure a false-positive rate of "
-            f"{100 * options.fpr:.3g} %, and there are {threshold.groups}: the threshold is a guess, which more scans "
+            f"It takes {samples_needed(model.fpr)} normal scans to measure a false-positive rate of "
+            f"{100 * model.fpr:.3g} %, and there are {threshold.groups}: the threshold is a guess, which more scans "
             "make firmer."
         )
-    return FitOutcome(model, failures, task.notes)
 
 
 def _together(

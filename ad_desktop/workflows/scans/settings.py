@@ -52,7 +52,7 @@ class SliceSettings:
     )  # fmt: skip
     bands: str = param(
         "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
-        "low as the number of normal scans allows; none: with all slices",
+        "low as the number of normal scans allows; none: with all slices, and each by itself",
     )  # fmt: skip
     min_ml: float = param(
         0.0, "Regions smaller than this many millilitres are not marked: not in lists, masks, exports or Dice",

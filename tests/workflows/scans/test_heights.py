@@ -99,6 +99,7 @@ def test_heights_that_few_normal_scans_show_are_passed_over() -> None:
 def test_what_is_normal_elsewhere_is_found(outcome: FitOutcome) -> None:
     assert isinstance(outcome.model.detector, BandedDetector)
     assert any("18" in note and "same height" in note for note in outcome.notes)
+    assert any("stands out from its surroundings" in note for note in outcome.notes)
     found = {}
     for result, _ in predict_scans(outcome.model, [*scans("lesion", 101), *scans("whole", 102)], opener, Task()):
         assert isinstance(result.prediction, VolumePrediction)

@@ -27,7 +27,7 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.predict import predict
 from ad_desktop.workflows.store import load_model
 
-COLUMNS = ("AP", "best Dice", "Dice", "of lesion", "FPR %", "false regions")
+COLUMNS = ("AP", "best Dice", "of lesion at 1 % FPR", "Dice", "of lesion", "FPR %", "false regions")
 
 
 def row(
@@ -42,6 +42,7 @@ def row(
     hit = np.unique(labels[truth & where & (labels > 0)])
     return [
         float(average_precision_score(wanted, values)), max(dices),
+        float((values[wanted] > np.quantile(values[~wanted], 0.99)).mean()),
         2 * (marked & wanted).sum() / (marked.sum() + wanted.sum()), float(marked[wanted].mean()),
         100 * float(marked[~wanted].mean()), len(np.unique(labels[labels > 0])) - len(hit),
     ]  # fmt: skip

@@ -179,9 +179,10 @@ class PaintModel:
             (f"of {m.name or f'modality {i + 1}'} " if several else "") + m.scaling.describe(m.unit)
             for i, m in enumerate(self.modalities)
         )
+        count = self.plan.recipe.context
         return (
-            f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {values}; slices were seen with "
-            f"{self.plan.recipe.context} neighbours on each side."
+            f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {values}; slices were seen with {count} "
+            f"neighbour{'s' * (count != 1)} on each side."
         )
 
     def tensors(self) -> dict[str, Array]:

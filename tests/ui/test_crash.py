@@ -192,6 +192,17 @@ def test_labels_are_kept_while_the_window_runs_and_offered_after_a_crash(qtbot, 
     journal.close()
 
 
+def test_a_window_that_is_closed_before_its_user_answered_tells_again(qtbot, make_window, tmp_path):
+    die(tmp_path, "its library")
+    window, journal = make_window(), Journal(tmp_path)
+    dialog = CrashWatch(window, window._runner, journal, tmp_path / "a.log").tell_last()
+    with qtbot.waitSignal(dialog.finished):
+        window.close_now()
+        dialog.close()  # as the application does when it quits
+    assert len(journal.left_behind()) == 1
+    journal.close()
+
+
 def test_a_fault_in_a_job_offers_a_report_and_the_window_goes_on(qtbot, window, tmp_path):
     journal = Journal(tmp_path / "states")
     watch = CrashWatch(window, window._runner, journal, tmp_path / "a.log")

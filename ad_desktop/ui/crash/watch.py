@@ -50,8 +50,8 @@ class CrashWatch(QObject):
         dialog = EndedDialog(self._window.reporter, dump, count, self._log_file, self._window)
         if library is not None:
             dialog.reopen_asked.connect(lambda: self._reopen(library))
-        # Whoever closes it has been told; if the program ends before that, the next start tells again.
-        dialog.finished.connect(lambda: _forget(left))
+        # Whoever closes it has been told; if the program ends before that, and closes it, the next start tells again.
+        dialog.finished.connect(lambda: _forget(left) if self._window.isVisible() else None)
         dialog.show()
         return dialog
 

@@ -25,6 +25,12 @@ EXCLUDED = [
     "hf_xet",
     "onnx.backend", "onnxruntime.transformers", "onnxruntime.quantization", "onnxruntime.tools", "open_clip_train",
     "nibabel.tests", "pyqtgraph.examples", "pyqtgraph.opengl", "matplotlib", "pandas", "cv2",
+    # Of scikit-learn, which measures models here, what makes some; of scipy, what nothing asks for.
+    *(f"sklearn.{name}" for name in (
+        "_loss", "cluster", "decomposition", "ensemble", "gaussian_process", "linear_model", "manifold",
+        "model_selection", "neighbors", "neural_network", "svm", "tree",
+    )),
+    "scipy.cluster", "scipy.io", "scipy.signal",
     # Of Qt: what is not drawn by widgets.
     *(f"PySide6.Qt{name}" for name in (
         "Concurrent", "Designer", "Help", "Network", "PrintSupport", "Qml", "Quick",
@@ -43,6 +49,7 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/lib/lib(\w*test\w*|aoti_custom_ops|backend_with_compiler)\.",
     r"^(torch|functorch|torchgen)/.*\.(h|hpp|cuh|cpp|cmake|yaml|jinja|pyi)$",
     r"^torch/testing/_internal/(codegen|data|generated|opinfo|optests|test_module)/",
+    r"^torch/_inductor/(autoheuristic|fx_passes|kernel|template_heuristics)/",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.

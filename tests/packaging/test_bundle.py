@@ -37,17 +37,20 @@ KEPT = [
     "PySide6/Qt/plugins/platforms/libqxcb.so",
     "PySide6/Qt/plugins/iconengines/libqsvgicon.so",
     "_gdcm/gdcmswig.py",
+    "qtawesome/fonts/materialdesignicons6-webfont-6.9.96.ttf",
     "resources/sample/test/good/000.jpg",
 ]
 DROPPED = [
     "torch/include/ATen/ATen.h",
     "torch/bin/protoc",
     "torch/lib/libjitbackend_test.so",
+    "torch/_inductor/fx_passes/post_grad.py",
     "triton/_C/libtriton.so",
     "PySide6/Qt/plugins/platforms/libqvnc.so",
     "PySide6/Qt/plugins/sqldrivers/libqsqlite.so",
     "PySide6/Qt/translations/qt_de.qm",
     "_gdcm/gdcmconv",
+    "qtawesome/fonts/fontawesome5-solid-webfont-5.15.4.ttf",
     "sklearn/datasets/data/iris.csv",
 ]
 

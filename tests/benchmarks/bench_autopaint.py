@@ -1,6 +1,6 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
-Usage: bench_autopaint.py MODEL DENOISER --data FOLDER [--tune] [--multi-pass] [--count N]
+Usage: bench_autopaint.py MODEL DENOISER --data FOLDER [--tune] [--multi-pass] [--count N] [--healthy N]
 
 MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain, FOLDER
 has train and validation with t1 and labels. Every method's map gets the same post-processing: in healthy deviations,
@@ -135,13 +135,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("denoiser", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--healthy", type=int, default=12, help="scans that levels and thresholds come from")
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
     parser.add_argument("--multi-pass", action="store_true", help="paint into holes of three sizes, too: slow")
     options = parser.parse_args(argv)
     fitted, other = load_shipped(options.model), load_fitted(options.denoiser)
     residuals = residuals_of(fitted.painter, other.painter, HOLES_MM if options.multi_pass else ())
     start = time.process_time()
-    held_out = [fitted.scan(*pair) for pair in scans_of(options.data, "train")[4::5]]
+    held_out = [fitted.scan(*pair) for pair in scans_of(options.data, "train")[4::5][: options.healthy]]
     known = [residuals(scan) for scan in held_out]
     masks = [scan.mask for scan in held_out]
     by_place = {name: healthy_sigma([k[name] for k in known], masks) for name in known[0]}

@@ -22,7 +22,9 @@ class AutoPaintParams:
         "what is brightest (discs, as first published; bright lesions only), or by aligned statistics alone, without a "
         "network (z)", choices=STAGES,
     )  # fmt: skip
-    refine: bool = param(True, "Hide each candidate region whole, paint it again, and halve the score of what then agrees")
+    refine: bool = param(
+        True, "Hide each candidate region whole, paint it again, and halve the score of what then agrees"
+    )
     steps: int = param(3000, "Training steps of 16 slices; about half a second each on one processor core", minimum=1)
     network: str = param(
         next(iter(SIZES)), "Size of the network; all but the first want a graphics card", choices=tuple(SIZES)

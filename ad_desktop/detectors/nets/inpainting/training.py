@@ -21,6 +21,7 @@ from ad_desktop.errors import Cancelled, UserError
 from ad_desktop.task import Task
 
 MESSAGE = "Learning healthy anatomy"
+CONTINUED = "Learning, continued from step {step:,}"
 STOPPED = (
     "Stopped after {step:,} of {steps:,} steps. A fit on the same scans with the same settings goes on from there."
 )
@@ -107,7 +108,7 @@ class Trainer:
         if not 0 < self.state.step < self.schedule.steps:
             return MESSAGE
         task.note(RESUMED.format(step=self.state.step, steps=self.schedule.steps))
-        return f"{MESSAGE}, continued from step {self.state.step:,}"
+        return CONTINUED.format(step=self.state.step)
 
     @property
     def _due(self) -> bool:

@@ -147,7 +147,8 @@ def _add_fit(commands: Any) -> None:
     )  # fmt: skip
     scans.add_argument(
         "--mask", default="auto", metavar="MASK",
-        help="what is looked at: auto, none, body, a mask, or a folder in which each scan's mask has the scan's name",
+        help="what is looked at: auto, none, body, brain (in MR), a mask, or a folder in which each scan's mask has "
+        "the scan's name",
     )  # fmt: skip
     scans.add_argument(
         "--channels", default="", metavar="NAMES",

@@ -17,7 +17,7 @@ from ad_desktop.workflows.scans.heights import Heights
 
 PRESETS = {"soft-tissue": (350, 50), "lung": (1500, -500), "bone": (2000, 500), "brain": (80, 40)}
 """Width and level in HU."""
-MASKS = ("auto", "none", "body")
+MASKS = ("auto", "none", "body", "brain")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class SliceSettings:
         "percentile, of each scan by itself; auto: settled by the normal scans",
     )  # fmt: skip
     mask: str = param(
-        "auto", "What of a scan is looked at: the body (auto), everything (none), or what a mask marks: a file, or a "
-        "folder in which each scan's mask has the scan's name",
+        "auto", "What of a scan is looked at: the body (auto), everything (none), the brain in T1-weighted MR of a "
+        "head (brain), or what a mask marks: a file, or a folder in which each scan's mask has the scan's name",
         path=True, folder=True,
     )  # fmt: skip
     channels: str = param(
@@ -185,6 +185,7 @@ class ScanView:
             "none": "everything",
             "auto": describe_body(self.settled.unit),
             "body": describe_body(self.settled.unit),
+            "brain": "the brain: of what lies 5 mm inside of tissue the largest piece, grown again",
         }
         left_out = f" Slices with lesions that {lesions} marks were not learned." if lesions else ""
         return f"What is looked at is {told.get(mask, f'what {mask} marks')}.{left_out}"

@@ -15,7 +15,7 @@ from PIL import Image
 from ad_desktop.data.datasets import scan_mask
 from ad_desktop.data.images import Picture
 from ad_desktop.data.samples import SliceSample, VolumeSample
-from ad_desktop.data.volumes.masks import body_mask
+from ad_desktop.data.volumes.masks import body_mask, brain_mask
 from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import Volume
@@ -56,7 +56,7 @@ def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
         indices = settings.chosen(0, n - 1)
         body = Body(None, None, indices, (rows / 2, columns / 2), (rows * rows_mm, columns * columns_mm))
     else:
-        examined = body_mask(volume) if settings.mask in MASKS else _told_mask(volume, settings.mask, path)
+        examined = _found_mask(volume, settings.mask, path)
         mask = planes(examined, volume.affine, settings.axis)
         areas = np.count_nonzero(mask, axis=(1, 2))
         full = np.flatnonzero(areas >= LEAST_SHARE * areas.max())
@@ -69,6 +69,15 @@ def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
     if not len(body.indices):
         raise InputError(path, f"slices={settings.slices} leaves none of its slices: choose others")
     return body
+
+
+def _found_mask(volume: Volume, mask: str, path: Path) -> NDArray[np.bool_]:
+    if mask not in MASKS:
+        return _told_mask(volume, mask, path)
+    try:
+        return brain_mask(volume) if mask == "brain" else body_mask(volume)
+    except ValueError as error:
+        raise InputError(path, f"{error}; choose another mask than {mask}") from error
 
 
 def _told_mask(volume: Volume, told: str, path: Path) -> NDArray[np.bool_]:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from ad_desktop.data.volumes.masks import body_mask
+import numpy as np
+import pytest
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.masks import body_mask, brain_mask
+from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.data.volumes.volume import HU, Volume
 
 
@@ -29,3 +34,34 @@ def test_a_scan_with_empty_margins_does_not() -> None:
     found = body_mask(volume)
     assert np.count_nonzero(found) < 0.5 * np.count_nonzero(field)
     assert np.count_nonzero(found & body) > 0.8 * np.count_nonzero(body)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_brain_is_found_in_a_head(shared: Path, turned: bool) -> None:
+    folder = shared / "data" / "ixi_t1_2mm" / "validation"
+    scores = []
+    for path in sorted((folder / "t1").glob("*.nii.gz"))[:2]:
+        volume = load_volume(VolumeSample(path))
+        truth = load_volume(VolumeSample(folder / "labels" / path.name)).array > 0
+        array = volume.array
+        if turned:
+            # Every second slice from front to back, the first axis last: other voxels, other order.
+            array, truth = array[:, ::2].transpose(1, 2, 0), truth[:, ::2].transpose(1, 2, 0)
+            affine = volume.affine.copy()
+            affine[:, :3] = volume.affine[:, :3][:, [2, 0, 1]] * [1, 1, 2]
+            volume = Volume(array, affine, modality="MR")
+        found = brain_mask(volume)
+        scores.append(2 * np.count_nonzero(found & truth) / (np.count_nonzero(found) + np.count_nonzero(truth)))
+    assert min(scores) > 0.92
+    # The whole head is far from it.
+    assert 2 * np.count_nonzero(body_mask(volume) & truth) < 0.75 * (body_mask(volume).sum() + truth.sum())
+
+
+def test_a_brain_is_not_looked_for_where_none_can_be() -> None:
+    values = np.where(ball(13), 40.0, -1000.0).astype(np.float32)
+    with pytest.raises(ValueError, match="MR only"):
+        brain_mask(Volume(values, np.diag([1.0, 1, 1, 1]), HU))
+    with pytest.raises(ValueError, match="no brain"):
+        brain_mask(Volume(np.zeros((20, 20, 20), np.float32), np.diag([1.0, 1, 1, 1])))
+    stripped = np.where(ball(13), 500.0, 0.0).astype(np.float32)
+    assert np.array_equal(brain_mask(Volume(stripped, np.diag([1.0, 1, 1, 1]))), ball(13))

@@ -49,7 +49,6 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/lib/lib(\w*test\w*|aoti_custom_ops|backend_with_compiler)\.",
     r"^(torch|functorch|torchgen)/.*\.(h|hpp|cuh|cpp|cmake|yaml|jinja|pyi)$",
     r"^torch/testing/_internal/(codegen|data|generated|opinfo|optests|test_module)/",
-    r"^torch/_inductor/(autoheuristic|fx_passes|kernel|template_heuristics)/",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.

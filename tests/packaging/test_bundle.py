@@ -29,6 +29,7 @@ def load(name: str) -> ModuleType:
 KEPT = [
     "torch/cuda/__init__.py",
     "torch/_inductor/codegen/cuda/cuda_env.py",
+    "torch/_inductor/fx_passes/post_grad.py",
     "torch/testing/_internal/logging_tensor.py",
     "torch/testing/_internal/distributed/fake_pg.py",
     "torch/bin/torch_shm_manager",
@@ -44,7 +45,6 @@ DROPPED = [
     "torch/include/ATen/ATen.h",
     "torch/bin/protoc",
     "torch/lib/libjitbackend_test.so",
-    "torch/_inductor/fx_passes/post_grad.py",
     "triton/_C/libtriton.so",
     "PySide6/Qt/plugins/platforms/libqvnc.so",
     "PySide6/Qt/plugins/sqldrivers/libqsqlite.so",

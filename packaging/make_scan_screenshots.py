@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SLAB = 8
 """Slices of each piece of the healthy leg."""
-BRAINS, STEP = 12, 3
+BRAINS, STEP = 40, 3
 _COLUMNS_WITH_RESIDUAL = 8
 PAINTED, RADIUS = (95, 120, 60), 16
 """Voxel (z, y, x) and millimetres."""

@@ -105,10 +105,6 @@ def run_predict(chosen: argparse.Namespace) -> int:
     with shown(Task()) as task:
         model = load_model(chosen.model, chosen.device, task)
         found = scan_to_check(chosen.paths, task)
-        if model.scans is not None and model.scans.settings.channels:
-            from ad_desktop.workflows.scans.channels import without_partners
-
-            found.samples = without_partners(model, found.samples, task)
         exporter = None
         if chosen.out:
             make_folder(chosen.out)

@@ -71,7 +71,16 @@ def _ranks(paths: Sequence[Path]) -> Callable[[Path], int]:
 
 
 def _results(model: FittedModel, found: Scan, task: Task) -> Iterator[Result]:
-    return predict(model, found.samples, task, keep_volumes=True) if found.samples else iter(())
+    if not found.samples:
+        return iter(())
+    results = predict(model, found.samples, task, keep_volumes=True)
+    if model.scans is None or not model.scans.settings.channels:
+        return results
+    from ad_desktop.workflows.scans.channels import without_partners
+
+    # They are given so that they are found beside the scans that they belong to.
+    scored = {sample.key for sample in without_partners(model, found.samples, task)}
+    return (result for result in results if result.sample.key in scored)
 
 
 def _of_failure(failure: Failure, exporter: Exporter | None) -> Line:

@@ -123,7 +123,9 @@ def without_partners(model: FittedModel, samples: Sequence[Sample], task: Task) 
     scored = {sample.key for sample in Channels(names, scans, task).without_partners(scans, task)}
     kept = [sample for sample in samples if not isinstance(sample, VolumeSample) or sample.key in scored]
     if len(kept) < len(samples):
-        task.note(f"{len(samples) - len(kept)} scans were not scored by themselves: they come with {names[0]} scans.")
+        task.note(
+            f"Not scored by themselves, but with the {names[0]} scans that they belong to: {len(samples) - len(kept)}."
+        )
     return kept
 
 

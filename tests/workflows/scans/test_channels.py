@@ -9,15 +9,18 @@ import pytest
 from heads import head
 from phantoms import save_nifti
 
-from ad_desktop.data.samples import VolumeSample
+from ad_desktop.cli import predictions
+from ad_desktop.data.folders import Scan
+from ad_desktop.data.samples import Sample, VolumeSample
 from ad_desktop.data.volumes.opening import find_volumes
 from ad_desktop.data.volumes.volume import flipped_lps_ras
 from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.fit import FitOptions, fit
+from ad_desktop.workflows.model import Result
 from ad_desktop.workflows.predict import predict
 from ad_desktop.workflows.scans.channels import Channels, channel_names, without_partners
-from ad_desktop.workflows.scans.settings import SliceSettings
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 from ad_desktop.workflows.store import load_model, save_model
 
 PARAMS = {"stage": "z", "spacing": "6", "voxel_fpr": "0.01"}
@@ -74,7 +77,7 @@ def test_sequences_are_paired_by_name_fitted_and_checked(tmp_path: Path) -> None
     assert "no FLAIR comes with it" in str(results[3].error)
     task = Task()
     assert without_partners(model, [*healthy, *spoilt], task) == [healthy[0], spoilt[0]]
-    assert "2 scans were not scored by themselves" in task.notes[0]
+    assert "Not scored by themselves, but with the T1 scans that they belong to: 2." in task.notes[0]
     well, ill = (result.prediction.anomaly_map[LESION] for result in results[:2])
     assert ill.mean() > 3 * well.mean()
 
@@ -96,6 +99,19 @@ def test_pet_and_ct_belong_together_by_their_frame_of_reference(shared: Path) ->
     for sample in scored:
         own = frames[sample.key][1]
         assert [frames[p.key] for p in channels.partners(sample, Task())] == [("CT", own), ("MR", own)]
+
+    # On the command line partners are given along, and have no line of their own.
+    class Asked:
+        scans = ScanView(SliceSettings(channels="PET,CT,MR"))
+
+    asked: list[list[Sample]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            predictions, "predict", lambda model, samples, *_, **__: asked.append(samples) or map(Result, samples)
+        )
+        told = list(predictions._results(Asked(), Scan(given), Task()))
+    assert asked == [given]
+    assert [result.sample for result in told] == scored
     [ct] = [info.sample for info in infos if info.modality == "CT" and "001" in str(info.sample.path)]
     with pytest.raises(UnsuitedError, match="model is of PET scans"):
         channels.partners(ct, Task())

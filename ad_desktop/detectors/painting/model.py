@@ -18,7 +18,7 @@ from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, joined, l
 from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.laying import check, lay
-from ad_desktop.detectors.painting.painter import Painter
+from ad_desktop.detectors.painting.painter import Painter, Passes
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
 from ad_desktop.detectors.painting.template import Template
 from ad_desktop.errors import ModelFileError, UserError
@@ -147,6 +147,9 @@ class PaintModel:
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
         """What differs from healthy appearance; ``UserError`` for a volume that cannot be used, or of another kind."""
         scan, affine = self.laid(volume, mask)
+        passes = self.plan.stage.passes(self.painter)
+        if passes:
+            task = Passes(task, passes * len(self.modalities) * int(scan.mask.any(axis=(1, 2)).sum()))
         every = [self._seen(scan.seen_as(channel), task) for channel in range(len(self.modalities))]
         # What differs in any modality counts; what is shown is the scan itself.
         found = every[0]._replace(score=np.max([one.score for one in every], axis=0))

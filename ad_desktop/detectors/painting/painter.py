@@ -33,6 +33,28 @@ class Healthy(NamedTuple):
     expected: FloatArray
 
 
+class Passes(Task):
+    """Tells a task how many slices are painted, of all that the passes over a scan have at most."""
+
+    def __init__(self, whole: Task, slices: int) -> None:
+        super().__init__()
+        self._whole, self._slices, self._done = whole, slices, 0
+        self.painted(0)
+
+    def check(self) -> None:
+        """As the whole task's."""
+        self._whole.check()
+
+    def note(self, text: str) -> None:
+        """To the whole task."""
+        self._whole.note(text)
+
+    def painted(self, slices: int) -> None:
+        """So many more are painted."""
+        self._done += slices
+        self._whole.report(self._whole.progress.message, self._done, self._slices)
+
+
 class Painter:
     """Paints healthy appearance into aligned scans, slice by slice; ``spacing`` in mm."""
 
@@ -58,6 +80,8 @@ class Painter:
                 continue
             image[chunk], doubt[chunk], expected[chunk] = found
             done += len(chunk)
+            if isinstance(task, Passes):
+                task.painted(len(chunk))
         return Healthy(np.where(scan.mask, image, 0), np.where(scan.mask & ~holes, doubt, 0), expected)
 
     def repaired(self, scan: Scan, task: Task | None = None) -> Healthy:
@@ -70,7 +94,7 @@ class Painter:
     ) -> FloatArray:  # fmt: skip
         """Mean over grids of holes of several sizes of what is painted into a voxel while it is hidden."""
         total, count = np.zeros_like(scan.image), np.zeros(scan.image.shape, np.float32)
-        passes = [(size, phase) for size in sizes_mm for phase in grid_phases(self.pixels(size))]
+        passes = self.grids(sizes_mm)
         for number, (size, phase) in enumerate(passes):
             if watch is not None:
                 watch(number, len(passes))
@@ -81,6 +105,10 @@ class Painter:
             total[holes] += painted[holes]
             count[holes] += 1
         return np.where(count > 0, total / np.maximum(count, 1), 0)
+
+    def grids(self, sizes_mm: Sequence[float]) -> list[tuple[float, tuple[int, int]]]:
+        """Size in mm and phase of every grid of holes that together hide each voxel once a size."""
+        return [(size, phase) for size in sizes_mm for phase in grid_phases(self.pixels(size))]
 
     def pixels(self, size_mm: float) -> int:
         """A length in voxels, at least 1."""

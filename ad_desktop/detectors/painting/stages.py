@@ -68,6 +68,15 @@ class Stage:
         """What has to be known of healthy scans; refinement goes by what the network expects of itself."""
         return tuple(dict.fromkeys((*self.parts, self.shown)))
 
+    def passes(self, painter: Painter) -> int | None:
+        """How often a scan is painted at most; None where that depends on the scan."""
+        if DISCS in self.needed:
+            return None
+        count = int(DENOISE in self.needed or DOUBT in self.needed)
+        if INPAINT in self.needed:
+            count += len(painter.grids(self.holes_mm))
+        return count + (self.refinement.rounds if self.refinement is not None else 0)
+
 
 def differences(
     painter: Painter | None, scan: Scan, names: Sequence[str], stage: Stage, task: Task

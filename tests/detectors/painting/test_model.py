@@ -14,7 +14,7 @@ from ad_desktop.detectors.painting.model import PaintModel, Plan
 from ad_desktop.detectors.painting.refine import Refinement
 from ad_desktop.detectors.painting.stages import Stage
 from ad_desktop.errors import ModelFileError, UserError
-from ad_desktop.task import Task
+from ad_desktop.task import Progress, Task
 
 PLAN = Plan(
     Schedule(4, batch=2, validate=2), 4.0, widths=(8, 8, 8), stage=Stage("z", (16.0,), Refinement(0.03, rounds=1))
@@ -121,3 +121,23 @@ def test_what_cannot_be_used_is_refused_with_a_reason(model: PaintModel, change:
 def test_too_few_and_empty_masks_are_refused() -> None:
     with pytest.raises(UserError, match="at least three"):
         PaintModel.fit([head(0), head(1)], PLAN, Task())
+
+
+def test_it_is_told_how_far_a_scan_is(model: PaintModel) -> None:
+    class Watched(Task):
+        def report(self, message: str, done: int = 0, total: int = 0, losses: tuple[float, ...] = ()) -> None:
+            super().report(message, done, total, losses)
+            seen.append(self.progress)
+
+    seen: list[Progress] = []
+    task = Watched()
+    task.report("Checking scans (1 of 1)")
+    model.examine(*head(7), task)
+    told = [(p.done, p.total) for p in seen[1:]]
+    assert {p.message for p in seen} == {"Checking scans (1 of 1)"}
+    assert told == sorted(told)
+    assert len({total for _, total in told}) == 1
+    assert told[0] == (0, told[0][1])
+    # Every pass but the last round of refinement, which may not be needed, is there.
+    assert told[-1][1] / 2 <= told[-1][0] <= told[-1][1]
+    assert any(p.seconds_left is not None for p in seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 
 from ad_desktop.ui.flows.predicting import PredictFlow
 from ad_desktop.ui.items import Item
@@ -30,6 +30,10 @@ class RankWhenScored(QObject):
         self._done = True
         self._pending = True
         self._seen = self._session.current
+        # After all else that a new model changes: together they would be felt.
+        QTimer.singleShot(0, self, self._sort)
+
+    def _sort(self) -> None:
         if self._view.header().sortIndicatorSection() < 0:
             self._view.sortByColumn(Column.SCORE, Qt.SortOrder.DescendingOrder)
 

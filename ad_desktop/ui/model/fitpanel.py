@@ -178,8 +178,13 @@ class FitPanel(QWidget):
 
     def _end(self) -> None:
         self._busy_soon.stop()
-        self._show_busy(False)
-        self.follow()
+        # After all else that the end of a fit changes: together they would be felt.
+        QTimer.singleShot(0, self, self._settle)
+
+    def _settle(self) -> None:
+        if self._flow.job is None:
+            self._show_busy(False)
+            self.follow()
 
 
 def show_progress(bar: QProgressBar, progress: Progress) -> None:

@@ -58,7 +58,7 @@ def test_a_form_says_what_zero_means(qtbot, theme):
     qtbot.addWidget(made)
     size = made.fields["image_size"]
     assert isinstance(size, QSpinBox)
-    assert size.text() == "The network's own"
+    assert size.text() == "Default"
     size.setValue(256)
     assert size.text() == "256"
 

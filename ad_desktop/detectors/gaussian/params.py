@@ -23,7 +23,7 @@ class GaussianADParams:
         "Side of the square that pictures are resized to, in pixels; 0: the network's own",
         minimum=0,
         maximum=2048,
-        zero="The network's own",
+        zero="Default",
     )
     levels: tuple[int, ...] = param(
         (4, 5, 6, 7), "Levels of the network whose features are used: early ones see texture, late ones shape",

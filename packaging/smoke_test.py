@@ -255,6 +255,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.gettempdir()), help="folder for screenshots")
     parser.add_argument("--only", nargs="*", default=[], metavar="CHECK", help="names of checks, such as dicom")
     chosen = parser.parse_args()
+    chosen.pictures.mkdir(parents=True, exist_ok=True)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="ad-desktop-smoke-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)

@@ -55,7 +55,10 @@ def test_leafing_down_moves_the_rows_that_stay_in_view(qtbot, window, pictures):
     qtbot.wait(50)
     painted = Painted(view.viewport())
     for _ in range(8):
+        before = len(painted.heights)
         view.step(1)
+        # However late: two steps painted together are more than one.
+        qtbot.waitUntil(lambda before=before: len(painted.heights) > before)
         qtbot.wait(20)
     assert view.verticalScrollBar().value() > 0
     assert painted.heights

@@ -45,6 +45,13 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> AutoPaint:
     return fitted(replace(PARAMS, checkpoint=str(tmp_path_factory.mktemp("fit") / "kept.safetensors")))
 
 
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> AutoPaint:
+    # Three steps do not teach a network which of its errors to expect, and refinement goes by them.
+    checkpoint = tmp_path_factory.mktemp("fit") / "kept.safetensors"
+    return fitted(replace(PARAMS, steps=40, checkpoint=str(checkpoint)))
+
+
 def said(detector: AutoPaint, item: NormalScan) -> PaintedPrediction:
     found = detector.predict_volume(item.volume, item.examined, Task())
     assert isinstance(found, PaintedPrediction)
@@ -52,22 +59,22 @@ def said(detector: AutoPaint, item: NormalScan) -> PaintedPrediction:
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3])
-def test_a_lesion_is_painted_over_on_the_scan_s_own_voxels(detector: AutoPaint, angle: float) -> None:
+def test_a_lesion_is_painted_over_on_the_scan_s_own_voxels(taught: AutoPaint, angle: float) -> None:
     healthy = scan(100, angle)
     block = np.zeros(SHAPE, bool)
     block[7:11, 10:17, 20:28] = True
     array = np.where(block, healthy.volume.array + 300, healthy.volume.array)
     spoilt = healthy._replace(volume=healthy.volume.with_array(array))
-    found = said(detector, spoilt)
+    found = said(taught, spoilt)
     assert found.anomaly_map.shape == SHAPE
-    assert found.anomaly_map[block].mean() > 2 * found.anomaly_map[healthy.examined & ~block].mean()
+    assert found.anomaly_map[block].mean() > 3 * found.anomaly_map[healthy.examined & ~block].mean()
     assert found.residual[block].mean() > 100
     painted = found.pseudo_healthy(spoilt.volume)
     truth = healthy.volume.array
     assert np.abs(painted - truth)[block].mean() < 0.5 * np.abs(array - truth)[block].mean()
     # Nothing outside the mask is touched.
     assert np.array_equal(painted[~healthy.examined], array[~healthy.examined])
-    assert found.anomaly_score > said(detector, healthy).anomaly_score
+    assert found.anomaly_score > said(taught, healthy).anomaly_score
     best = int(np.nanargmax(found.slice_scores))
     assert 7 <= best < 11
     assert np.isnan(found.slice_scores[0])

@@ -135,7 +135,12 @@ def _add_fit(commands: Any) -> None:
         "--groups", default="auto", metavar="RULE",
         help="which normal inputs belong together: auto, none, folder, regex:PATTERN or FILE.csv (path,group)",
     )  # fmt: skip
-    scans = parser.add_argument_group("scans", "how normal scans are looked at; the model keeps it")
+    _add_scan_settings(parser.add_argument_group("scans", "how normal scans are looked at; the model keeps it"))
+    _device(parser)
+    _json_flag(parser)
+
+
+def _add_scan_settings(scans: Any) -> None:
     scans.add_argument("--axis", default="axial", choices=("axial", "coronal", "sagittal"), help="how they are cut")
     scans.add_argument(
         "--slices", default="all", metavar="RANGE", help="all, FIRST:LAST counted from 1, or shares such as 20%%:80%%"
@@ -169,17 +174,12 @@ def _add_fit(commands: Any) -> None:
         "--peak",
         default="1",
         metavar="TIMES",
-        help="mark only regions that rise to this many times the map's threshold",
+        help="mark only regions that rise to so many times the map's threshold",
     )
     scans.add_argument(
-        "--above",
-        default="none",
-        metavar="VALUE",
-        help="mark only what is brighter, in the scan's unit: none or SUV 2.5",
+        "--above", default="none", metavar="VALUE", help="mark only what is brighter, in the scan's unit, such as 2.5"
     )
     scans.add_argument("--unit", default="", metavar="UNIT", help="unit of files that name none, such as HU or SUVbw")
-    _device(parser)
-    _json_flag(parser)
 
 
 def _add_update(commands: Any) -> None:

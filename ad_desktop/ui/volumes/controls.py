@@ -95,6 +95,9 @@ class VolumeControls(QFrame):
         self.look = self._menu_button(self.fused)
         self._build()
         self._restore()
+        self._connect()
+
+    def _connect(self) -> None:
         self.preset.activated.connect(lambda _: self.preset_chosen.emit(self.preset.currentData()))
         for toggle in self._remembered().values():
             toggle.toggled.connect(self._change)

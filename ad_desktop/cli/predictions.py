@@ -55,7 +55,8 @@ def put_lines(lines: Sequence[Line]) -> None:
         else:
             share = "–" if facts["percentile"] is None else f"{facts['percentile']:.1f} %"
             numbers = (f"{facts['anomaly_score']:.4g}", f"{facts['threshold']:.4g}", share)
-            rows.append((name, *numbers, line.verdict if not line.error else f"{line.verdict}, but {line.error}"))
+            but = line.error or facts.get("remark")
+            rows.append((name, *numbers, f"{line.verdict}, but {but}" if but else line.verdict))
     put_table(("Path", "Score", "Threshold", "Percentile among normal", "Verdict"), rows)
 
 

@@ -148,7 +148,7 @@ class AutoPaint(Detector):
         prediction = PaintedPrediction(
             0.0, seen.found.score, seen.found.score.shape[1:], axis="axial", shape=volume.shape, affine=volume.affine,
             examined_bits=np.packbits(mask), difference=seen.found.difference, signed=seen.found.signed,
-            grid_affine=seen.affine, contrast=seen.contrast,
+            grid_affine=seen.affine, contrast=seen.contrast, remark=seen.remark,
         )  # fmt: skip
         turned = (planes(part, volume.affine, "axial") for part in (prediction.anomaly_map, mask))
         prediction.slice_scores = slice_scores(*turned)

@@ -43,6 +43,7 @@ class Prediction:
     input's size, blurred by ``smoothing`` cells, the edges repeated or ``mirrored``. ``parts`` holds the
     named summands of the score. ``features`` is whatever ``rescore`` needs to score this input again after
     the model changed (None: not supported). ``examined`` gives the region of interest, H×W, where there is one.
+    ``remark`` is what a user should know of the input before they rely on any of this.
     """
 
     anomaly_score: float
@@ -53,6 +54,7 @@ class Prediction:
     smoothing: float = 0.0
     examined: Callable[[], Array | None] | None = None
     mirrored: bool = False
+    remark: str = ""
 
     @property
     def anomaly_map(self) -> FloatArray:

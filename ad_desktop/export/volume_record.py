@@ -20,7 +20,8 @@ class VolumeRecord:
     ``anomaly_map`` float32 and ``labels`` int16 (numbers of the ``regions``, 0 elsewhere) lie on the voxels
     (z, y, x) of ``volume``. ``slice_scores`` are along ``axis``, NaN where a slice was passed over. ``map_threshold``
     is None where there is none. ``model`` is the detector's title. ``residual`` float32 is the scan less its healthy
-    appearance, in the scan's unit, for methods that paint one.
+    appearance, in the scan's unit, for methods that paint one. ``remark`` is what should be known of the scan,
+    ``by_hand`` how many regions of the healthy version the user had painted.
     """
 
     path: str
@@ -38,6 +39,8 @@ class VolumeRecord:
     axis: str = "axial"
     model: str = ""
     residual: NDArray[np.float32] | None = None
+    remark: str = ""
+    by_hand: int = 0
 
     def __post_init__(self) -> None:
         if not self.volume.shape == self.anomaly_map.shape == self.labels.shape:
@@ -52,5 +55,6 @@ class VolumeRecord:
             "pred_label": self.pred_label, "percentile": self.percentile, "map_threshold": self.map_threshold,
             "axis": self.axis, "slice_threshold": self.slice_threshold,
             "slice_scores": [float(s) if np.isfinite(s) else None for s in self.slice_scores], "model": self.model,
+            "remark": self.remark, "painted_by_hand": self.by_hand,
             "note": "Research use only. Positions are LPS in mm.",
         }  # fmt: skip

@@ -91,13 +91,13 @@ class MainWindow(QMainWindow):
         self.edits = Edits(session, self.undo_stack, self.fitting.change)
         self.importing = ImportFlow(runner, self.edits, self.problems, self)
         self.predicting = PredictFlow(runner, session, self.problems, self)
-        self.exporting = ExportFlow(runner, session, self.problems, self)
         self.dialogs = FileDialogs(settings, self)
         self.unsaved = UnsavedModel(session, self.fitting, bundled.pictures, self._choose_model_place, self)
         self._asks = True
         icons = Icons(theme)
         self.actions_ = Actions(icons, self.undo_stack, self)
         self._make_parts(icons, detectors)
+        self.exporting = ExportFlow(runner, session, self.problems, self.scan_viewer.hand.of, self)
         self.samples = SampleFlow(
             bundled, session, self.importing, self.edits, self.scan_viewer, self._open_model, self
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Sample
 from ad_desktop.data.tiles import Tiling
+from ad_desktop.data.volumes.patches import Patch
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.base import Detector, Prediction
 from ad_desktop.detectors.tiled.detector import TiledDetector
@@ -236,7 +237,8 @@ class FittedModel:
 class Result:
     """What came of one input: a prediction, or the reason why there is none; ``volume`` is a scan's, if asked for.
 
-    ``unsuited``: nothing is wrong with the input, but the model is not for its kind.
+    ``unsuited``: nothing is wrong with the input, but the model is not for its kind. ``patches`` were painted by hand
+    over what the prediction holds of a scan's healthy version, the latest last.
     """
 
     sample: Sample
@@ -244,3 +246,4 @@ class Result:
     error: str | None = None
     volume: Volume | None = None
     unsuited: bool = False
+    patches: tuple[Patch, ...] = ()

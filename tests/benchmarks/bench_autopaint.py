@@ -1,10 +1,10 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
-Usage: bench_autopaint.py MODEL DENOISER --data FOLDER [--tune] [--multi-pass] [--count N] [--healthy N]
+Usage: bench_autopaint.py MODEL [DENOISER] --data FOLDER [--tune] [--multi-pass] [--count N] [--healthy N]
 
-MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain, FOLDER
-has train and validation with t1 and labels. Every method's map gets the same post-processing: in healthy deviations,
-Gaussian, absolute, divided by its own mean.
+MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain (left
+out, there are no figures of it), FOLDER has train and validation with t1 and labels. Every method's map gets the same
+post-processing: in healthy deviations, Gaussian, absolute, divided by its own mean.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Maps = dict[str, np.ndarray]
 Residuals = Callable[[Scan], Maps]
 
 
-def residuals_of(painter: Painter, denoiser: Painter, sizes: Sequence[float]) -> Residuals:
+def residuals_of(painter: Painter, denoiser: Painter | None, sizes: Sequence[float]) -> Residuals:
     """Signed differences to healthy appearance by each method, not yet normalised; multi-pass where ``sizes`` say."""
 
     def found(scan: Scan) -> Maps:
@@ -44,11 +44,12 @@ def residuals_of(painter: Painter, denoiser: Painter, sizes: Sequence[float]) ->
         maps = {
             "mean intensity": scan.image - scan.image[scan.mask].mean(),
             "z": scan.image - scan.mean,
-            "denoiser": scan.image - denoiser.repaired(scan).image,
             "single pass": scan.image - painted[SINGLE_MM],
             "repair": scan.image - repaired.image,
             "doubt": 1 / (1 + np.exp(-repaired.doubt)),
         }
+        if denoiser is not None:
+            maps["denoiser"] = scan.image - denoiser.repaired(scan).image
         if sizes:
             maps["multi-pass"] = scan.image - np.mean([painted[size] for size in sizes], axis=0)
         return {name: np.where(scan.mask, values, 0).astype(np.float32) for name, values in maps.items()}
@@ -132,15 +133,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("denoiser", type=Path)
+    parser.add_argument("denoiser", type=Path, nargs="?")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--healthy", type=int, default=12, help="scans that levels and thresholds come from")
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
     parser.add_argument("--multi-pass", action="store_true", help="paint into holes of three sizes, too: slow")
     options = parser.parse_args(argv)
-    fitted, other = load_shipped(options.model), load_fitted(options.denoiser)
-    residuals = residuals_of(fitted.painter, other.painter, HOLES_MM if options.multi_pass else ())
+    fitted = load_shipped(options.model)
+    other = load_fitted(options.denoiser).painter if options.denoiser else None
+    residuals = residuals_of(fitted.painter, other, HOLES_MM if options.multi_pass else ())
     start = time.process_time()
     held_out = [fitted.scan(*pair) for pair in scans_of(options.data, "train")[4::5][: options.healthy]]
     known = [residuals(scan) for scan in held_out]
@@ -202,7 +204,7 @@ def measure(
 
 def kinds(collected: dict[str, list[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]], threshold: Maps) -> None:
     """Print, by kind of lesion, the share of lesions found."""
-    for name in ("z", "denoiser", "single pass", FIRST, REFINED):
+    for name in [name for name in ("z", "denoiser", "single pass", FIRST, REFINED) if name in collected]:
         hits = [[float((s[lesion] > threshold[name]).mean() >= 0.1) for lesion in ls] for s, _, ls in collected[name]]
         print(name, dict(zip(KINDS, np.mean(hits, axis=0).round(2).tolist(), strict=True)))
 

@@ -1,9 +1,10 @@
 """The model of healthy brains that ships, on scans with real lesions.
 
-Usage: bench_autopaint_real.py MODEL SCAN MASK [SCAN MASK ...]
+Usage: bench_autopaint_real.py MODEL SCAN TRUTH [SCAN TRUTH ...] [--mask MASK]
 
 Prints voxel average precision of the anomaly map inside the brain, of brightness and of darkness alone, and Dice and
-false-positive rate at the model's own threshold; seconds of processor time and peak memory.
+false-positive rate at the model's own threshold; seconds of processor time and peak memory. MASK is what of a scan is
+looked at, as for ad-desktop fit --mask.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import resource
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -30,11 +32,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--mask", default="auto")
     options = parser.parse_args(argv)
     import torch
 
     torch.set_num_threads(1)
     model = load_model(options.model, "cpu")
+    view = model.scans
+    model.scans = replace(view, settings=replace(view.settings, mask=options.mask))
     for scan, mask in zip(options.files[::2], options.files[1::2], strict=True):
         start = time.process_time()
         result = next(predict(model, [VolumeSample(scan)], Task(), keep_volumes=True))
@@ -53,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"Dice {2 * (above & truth).sum() / max(1, above.sum() + truth.sum()):.3f}, "
             f"FPR {100 * above[~truth].mean():.2f} %, score {result.prediction.anomaly_score:.2f} of "
             f"{model.threshold.value:.2f}, {seconds:.1f} s of processor time, "
-            f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB",
+            f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB; {result.prediction.remark}",
             flush=True,
         )
 

@@ -18,6 +18,7 @@ from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, joined, l
 from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.laying import check, lay
+from ad_desktop.detectors.painting.likeness import likeness, remark
 from ad_desktop.detectors.painting.painter import Painter, Passes
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
 from ad_desktop.detectors.painting.template import Template
@@ -58,11 +59,15 @@ def held_out(count: int) -> list[int]:
 
 
 class Examined(NamedTuple):
-    """What was found, on the model's grid (``affine`` to LPS); ``contrast`` is how much of its unit makes 1 there."""
+    """What was found, on the model's grid (``affine`` to LPS); ``contrast`` is how much of its unit makes 1 there.
+
+    ``remark`` is what a user should know of the scan as a whole.
+    """
 
     found: Found
     affine: Affine
     contrast: float
+    remark: str = ""
 
     def on(self, mask: Mask, affine: Affine) -> Found:
         """The same on other voxels, 0 outside ``mask`` (z, y, x)."""
@@ -98,9 +103,11 @@ class PaintModel:
 
     def __init__(
         self, plan: Plan, grid: Grid, modalities: Sequence[Modality], net: Inpainter, sigma: Mapping[str, FloatArray],
-        device: str = "cpu",
+        device: str = "cpu", alike: Sequence[Sequence[float]] = (),
     ) -> None:  # fmt: skip
         self.plan, self.grid = plan, grid
+        # Of each modality, how like their mean healthy scans are that were kept apart.
+        self.alike = [list(values) for values in alike] or [[] for _ in modalities]
         # Kept with half the bits, and so used with no more.
         self.modalities = [m._replace(mean=_halved(m.mean), spread=_halved(m.spread)) for m in modalities]
         self.scaling, self.unit, self.modality, self.mean, self.spread = self.modalities[0]
@@ -142,6 +149,8 @@ class PaintModel:
             found = deviations(model.painter, [scan.seen_as(channel) for scan in others], plan.stage, task)
             part = (slice(None) if plan.recipe.aligned else slice(1),) * 3
             model.sigma |= {_of(name, channel): _halved(value[part]) for name, value in found.items()}
+            if plan.recipe.aligned:
+                model.alike[channel] = [likeness(scan.seen_as(channel)) for scan in others]
         return model
 
     def examine(self, volume: Volume, mask: Mask, task: Task) -> Examined:
@@ -153,7 +162,7 @@ class PaintModel:
         every = [self._seen(scan.seen_as(channel), task) for channel in range(len(self.modalities))]
         # What differs in any modality counts; what is shown is the scan itself.
         found = every[0]._replace(score=np.max([one.score for one in every], axis=0))
-        return Examined(found, affine, self.scaling.contrast(volume.array, mask))
+        return Examined(found, affine, self.scaling.contrast(volume.array, mask), self._remark(scan))
 
     def laid(self, volume: Volume, mask: Mask) -> tuple[Scan, Affine]:
         """A volume on the model's grid beside what is healthy, and the grid's affine to LPS; ``UserError`` as above."""
@@ -166,6 +175,15 @@ class PaintModel:
         images, inside = lay(volume, mask, grid, [m.scaling for m in self.modalities], kind)
         [scan] = joined([[m.scan(image, inside)] for m, image in zip(self.modalities, images, strict=True)])
         return scan, grid.affine(placement)
+
+    def _remark(self, scan: Scan) -> str:
+        """What should be known of a scan as a whole: the first modality that is unlike the normal ones."""
+        several = len(self.modalities) > 1
+        told = (
+            remark(likeness(scan.seen_as(i)), known, (kind.name or f"modality {i + 1}") if several else "")
+            for i, (kind, known) in enumerate(zip(self.modalities, self.alike, strict=True))
+        )
+        return next(filter(None, told), "")
 
     def _seen(self, scan: Scan, task: Task) -> Found:
         """What differs in one modality."""
@@ -202,6 +220,7 @@ class PaintModel:
         return {
             "grid": self.grid.to_json(), "scaling": self.scaling.to_json(), "modality": self.modality,
             "unit": self.unit, "recipe": asdict(self.plan.recipe), "widths": list(self.plan.widths),
+            "likeness": self.alike,
             "partners": [
                 {"scaling": m.scaling.to_json(), "unit": m.unit, "modality": m.name} for m in self.modalities[1:]
             ],
@@ -226,7 +245,10 @@ class PaintModel:
             if any(value.shape != grid.shape for value in (*maps, *sigma.values())):
                 raise ValueError("maps that do not lie on the grid")
             net.to(device)
-            return cls(replace(plan, recipe=recipe), grid, modalities, net, sigma, device)
+            alike = [[float(value) for value in values] for values in meta.get("likeness", ())]
+            if alike and len(alike) != len(modalities):
+                raise ValueError("as many kinds of likeness as modalities")
+            return cls(replace(plan, recipe=recipe), grid, modalities, net, sigma, device, alike)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"The model's contents do not fit its parameters: {error}.") from error
 

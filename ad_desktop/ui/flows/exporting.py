@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.samples import Failure
+from ad_desktop.data.volumes.patches import Patch
 from ad_desktop.export.record import OverlayStyle
 from ad_desktop.jobs import Job, JobRunner
 from ad_desktop.task import Task
@@ -33,14 +34,19 @@ class ExportRequest:
 
 
 class ExportFlow(QObject):
-    """Items without a prediction are scored on the way. ``exported`` carries the request and how many files."""
+    """Items without a prediction are scored on the way. ``exported`` carries the request and how many files.
+
+    ``patches`` are what was painted by hand over scans, by their keys: it goes along.
+    """
 
     exported = Signal(object, int)
 
     def __init__(
-        self, runner: JobRunner, session: Session, problems: ProblemList, parent: QObject | None = None
-    ) -> None:
+        self, runner: JobRunner, session: Session, problems: ProblemList, patches: Callable[[str], tuple[Patch, ...]],
+        parent: QObject | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
+        self._patches = patches
         self._runner = runner
         self._session = session
         self._problems = problems
@@ -50,7 +56,10 @@ class ExportFlow(QObject):
         model = self._session.model
         if model is None:
             return None
-        known = [Result(i.sample, i.prediction, i.error or None) for i in request.items if i.prediction or i.error]
+        known = [
+            Result(i.sample, i.prediction, i.error or None, patches=self._patches(i.key))
+            for i in request.items if i.prediction or i.error
+        ]  # fmt: skip
         style = OverlayStyle(request.colour_map, request.opacity)
         labels = {item.key: item.label.value for item in request.items}
         missing = [item.sample for item in request.items if item.prediction is None and not item.error]

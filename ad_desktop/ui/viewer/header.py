@@ -127,8 +127,9 @@ class ViewerHeader(QFrame):
         text = f"Score {format_score(item.score)} · threshold {format_score(threshold.value)}"
         if percentile is None:
             return text + " (uncalibrated)"
-        text += f" · above {percentile:.1f} % of normal"
-        return text + (" (held out)" if item.held_out is not None else "")
+        text += f" · above {percentile:.1f} % of normal" + (" (held out)" if item.held_out is not None else "")
+        remark = item.prediction.remark if item.prediction is not None else ""
+        return f"{text} · ⚠ {remark}" if remark else text
 
 
 def _known(item: Item) -> str:

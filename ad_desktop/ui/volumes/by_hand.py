@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.patches import Patch
 from ad_desktop.jobs import Job, JobRunner
 from ad_desktop.task import Task
 from ad_desktop.ui.problems import ProblemList
@@ -23,16 +20,8 @@ from ad_desktop.workflows.scans.by_hand import paint_over
 from ad_desktop.workflows.scans.opening import scan_opener
 
 
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """What a scan differs in from what was painted: ``where`` are flat indices on its own voxels."""
-
-    where: NDArray[np.intp]
-    residual: NDArray[np.float32]
-
-
 class HandPainting(QObject):
-    """``patches`` are those of each scan by its key, the latest last; ``changed`` comes with others."""
+    """Keeps what was painted over each scan; ``changed`` comes with more or less of it."""
 
     changed = Signal()
 
@@ -49,10 +38,9 @@ class HandPainting(QObject):
         self._patches: dict[str, tuple[Patch, ...]] = {}
         session.model_changed.connect(self._forget)
 
-    @property
-    def patches(self) -> Mapping[str, tuple[Patch, ...]]:
-        """By the scan's key."""
-        return self._patches
+    def of(self, key: str) -> tuple[Patch, ...]:
+        """What was painted over a scan by its key, the latest last."""
+        return self._patches.get(key, ())
 
     def paint(self, drawn: Drawn, scan: OpenScan) -> Job | None:
         """Have a region painted over; None where there is no model, or nothing that is known of the scan."""
@@ -97,17 +85,9 @@ class PaintOver(QUndoCommand):
 
     def redo(self) -> None:
         """Put it over what is there."""
-        self._hand.set_patches(self._key, (*self._hand.patches.get(self._key, ()), self._patch))
+        self._hand.set_patches(self._key, (*self._hand.of(self._key), self._patch))
 
     def undo(self) -> None:
         """Take it away again."""
-        left = tuple(patch for patch in self._hand.patches.get(self._key, ()) if patch is not self._patch)
+        left = tuple(patch for patch in self._hand.of(self._key) if patch is not self._patch)
         self._hand.set_patches(self._key, left)
-
-
-def patched(residual: NDArray[np.float32], patches: tuple[Patch, ...]) -> NDArray[np.float32]:
-    """A residual (z, y, x) on the scan's own voxels with what was painted by hand in its place."""
-    found = residual.copy()
-    for patch in patches:
-        found.ravel()[patch.where] = patch.residual
-    return found

@@ -30,6 +30,7 @@ class Facts(QScrollArea):
         self._theme = theme
         self._under: Index | None = None
         self._told = False
+        self._remark = ""
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.RichText)
         self.text.setWordWrap(True)
@@ -63,6 +64,12 @@ class Facts(QScrollArea):
         self._told = told
         self._show()
 
+    def set_remark(self, remark: str) -> None:
+        """What should be known of what the model says of the scan; empty for nothing."""
+        if remark != self._remark:
+            self._remark = remark
+            self._show()
+
     def _show(self) -> None:
         volume = self._scene.volume
         if volume is None:
@@ -76,7 +83,7 @@ class Facts(QScrollArea):
         )
         notes = "".join(
             f"<p style='color:{self._theme.colours.warning}; margin:6px 0 0 0'>⚠ {html.escape(sentence(note))}</p>"
-            for note in notes_of(volume)
+            for note in [*notes_of(volume), *filter(None, [self._remark])]
         )
         self.text.setText(
             f"<table cellspacing='0'>{rows}</table>{notes}{self._change_link()}"

@@ -148,7 +148,7 @@ class Layering(QObject):
             self._find_residual(own, scan)
 
     def _find_residual(self, prediction: Prediction, scan: OpenScan) -> None:
-        patches = self._hand.patches.get(scan.key, ())
+        patches = self._hand.of(scan.key)
 
         def work(_: Task) -> tuple[Volume, float] | None:
             residual = place_residual(prediction, scan, patches)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyqtgraph
 
+from ad_desktop.data.volumes.patches import Patch, patched
 from ad_desktop.data.volumes.sampling import PlaneSampler
 from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import SUV, Volume
@@ -16,7 +17,6 @@ from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
-from ad_desktop.ui.volumes.by_hand import Patch, patched
 from ad_desktop.ui.volumes.fused_look import COLOURS, FusedLook
 from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
 from ad_desktop.ui.volumes.source import OpenScan

@@ -92,6 +92,8 @@ class VolumeViewer(QWidget):
     def _connect(self, problems: ProblemList) -> None:
         controls, source = self.controls, self.source
         self._session.current_changed.connect(self._show_current)
+        for signal in (self._session.current_changed, self._session.results_changed):
+            signal.connect(self._show_remark)
         source.ready.connect(self._take)
         source.failed.connect(self._fail)
         source.cancelled.connect(self._stop)
@@ -151,6 +153,10 @@ class VolumeViewer(QWidget):
 
     def _show_told(self, scan: OpenScan | None) -> None:
         self.quad.facts.set_told(scan is not None and scan.unit_open and not self.units.asks(scan))
+
+    def _show_remark(self) -> None:
+        prediction = None if self._item is None else self._item.prediction
+        self.quad.facts.set_remark("" if prediction is None else prediction.remark)
 
     def _set_scan(self, scan: OpenScan | None) -> None:
         self._scan = scan

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.patches import patched
 from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.volume_prediction import VolumePrediction
@@ -28,11 +29,15 @@ def scan_record(model: FittedModel, result: Result, prediction: VolumePrediction
     if volume.shape != anomaly_map.shape:
         raise InputError(result.sample.path, "it is not the scan any more that was checked: check it again")
     limit = model.map_threshold
+    residual = prediction.residual
+    if residual is not None:
+        residual = patched(residual, result.patches)
     labels, regions = find_volume_regions(anomaly_map, math.inf if limit is None else limit, volume, model.marking)
     return VolumeRecord(
         str(result.sample.path), volume, anomaly_map, labels, regions, judgement.anomaly_score, judgement.threshold,
         limit, judgement.pred_label, judgement.percentile, prediction.slice_scores,
-        None if slices is None else slices.value, prediction.axis, model.title, prediction.residual,
+        None if slices is None else slices.value, prediction.axis, model.title, residual, prediction.remark,
+        len(result.patches),
     )  # fmt: skip
 
 
@@ -59,6 +64,7 @@ def scan_facts(model: FittedModel, result: Result) -> dict[str, Any]:
             "threshold": threshold.value, "max": float(seen.max()), "highest_slice": int(np.nanargmax(scores)) + 1,
         },
         "regions": len(scan_regions(model, result, prediction)),
+        "remark": prediction.remark,
     }  # fmt: skip
 
 

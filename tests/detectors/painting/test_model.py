@@ -56,6 +56,25 @@ def test_a_model_survives_its_state(model: PaintModel) -> None:
         PaintModel.from_state(spoilt, meta, PLAN)
 
 
+def test_a_scan_of_another_kind_is_told_from_one_with_a_lesion(model: PaintModel) -> None:
+    twin = PaintModel.from_state(model.tensors(), json.loads(json.dumps(model.meta())), PLAN)
+    volume, mask = head(100)
+    block = np.zeros(SHAPE, bool)
+    block[7:10, 10:16, 20:26] = True
+    ill = volume.with_array(np.where(block, volume.array + 250, volume.array))
+    # As T2 is to T1.
+    other = volume.with_array(np.where(mask, 600 - volume.array, volume.array))
+    for one in (model, twin):
+        assert [one.examine(v, mask, Task()).remark for v in (volume, ill)] == ["", ""]
+        assert "unlike the normal scans" in one.examine(other, mask, Task()).remark
+    told = json.loads(json.dumps(model.meta()))
+    del told["likeness"]
+    assert PaintModel.from_state(model.tensors(), told, PLAN).examine(other, mask, Task()).remark == ""
+    told["likeness"] = [[0.9], [0.9]]
+    with pytest.raises(ModelFileError, match="do not fit"):
+        PaintModel.from_state(model.tensors(), told, PLAN)
+
+
 def test_two_fits_are_identical(model: PaintModel) -> None:
     again = PaintModel.fit([head(i) for i in range(8)], PLAN, Task()).tensors()
     assert all(np.array_equal(value, again[name]) for name, value in model.tensors().items())

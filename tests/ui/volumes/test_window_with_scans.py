@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel
 import numpy as np
@@ -11,8 +12,12 @@ from driving import drop, wait_idle
 from PySide6.QtCore import Qt
 
 from ad_desktop.data.samples import Label, VolumeSample
+from ad_desktop.data.volumes.patches import Patch
+from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.ui.about import ShortcutsDialog
+from ad_desktop.ui.flows import exporting
 from ad_desktop.ui.items import Item
+from ad_desktop.workflows.export import ExportOutcome
 from ad_desktop.workflows.scans.settings import SliceSettings
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -80,3 +85,22 @@ def test_the_sheet_of_shortcuts_lists_the_keys_of_scans(qtbot, window):
     for text in ("<b>Scans</b>", "Neurological view", "Window: Lung", "Right drag"):
         assert text in texts
     dialog.close()
+
+
+def test_what_was_painted_by_hand_goes_along_when_results_are_exported(qtbot, window, scan, tmp_path, monkeypatch):
+    written = []
+
+    def export(model, results, *_):
+        written.extend(results)
+        return ExportOutcome()
+
+    monkeypatch.setattr(exporting, "export_results", export)
+    item = show(qtbot, window, scan)
+    item.prediction = VolumePrediction(1.0, np.zeros((1, 1, 1), np.float32), (1, 1))
+    monkeypatch.setattr(window.exporting, "_session", SimpleNamespace(model=object()))
+    patch = Patch(np.array([3]), np.ones(1, np.float32))
+    window.scan_viewer.hand.set_patches(item.key, (patch,))
+    request = exporting.ExportRequest([item], tmp_path, frozenset({"map"}), 0.5, "inferno", False)
+    with qtbot.waitSignal(window.exporting.exported):
+        window.exporting.export(request)
+    assert written[0].patches == (patch,)

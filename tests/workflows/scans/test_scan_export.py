@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.patches import Patch
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import UserError
@@ -66,6 +67,43 @@ def test_a_folder_for_each_scan(model: FittedModel, tmp_path: Path) -> None:
     assert told["regions"]
     assert all(region["unit"] == "HU" for region in told["regions"])
     assert facts["slice_scores"]["above"] >= 1
+
+
+def test_what_should_be_known_of_a_scan_goes_along_with_its_results(model: FittedModel, tmp_path: Path) -> None:
+    sample = write_scan(tmp_path / "in" / "case.nii.gz", 50)
+    [result] = predict(model, [sample], Task(), keep_volumes=True)
+    assert scan_facts(model, result)["remark"] == ""
+    prediction_of(result).remark = "it looks unlike the normal scans"
+    exporter = Exporter(model, [sample], tmp_path / "out", ("json",))
+    exporter.add(result)
+    told = json.loads(next((tmp_path / "out").rglob("regions.json")).read_text(encoding="utf-8"))
+    assert told["remark"] == scan_facts(model, result)["remark"] == "it looks unlike the normal scans"
+
+
+@dataclass
+class Painted(VolumePrediction):
+    """A prediction with a healthy version that is 10 lower everywhere."""
+
+    @property
+    def residual(self) -> np.ndarray:
+        return np.full(self.shape, 10, np.float32)
+
+
+def test_what_was_painted_by_hand_is_in_the_exported_healthy_version(model: FittedModel, tmp_path: Path) -> None:
+    sample = write_scan(tmp_path / "in" / "case.nii.gz", 50)
+    [result] = predict(model, [sample], Task(), keep_volumes=True)
+    painted = Painted(**vars(prediction_of(result)))
+    first, last = (Patch(np.array(where), np.array(values, np.float32)) for where, values in (
+        ([5, 6, 7], [1, 2, 3]), ([7, 8], [4, 5])
+    ))  # fmt: skip
+    exporter = Exporter(model, [sample], tmp_path / "out", ("map", "json"))
+    exporter.add(replace(result, prediction=painted, patches=(first, last)))
+    files = {name: next((tmp_path / "out").rglob(name)) for name in ("pseudo_healthy.nii.gz", "regions.json")}
+    healthy = np.asarray(nibabel.load(files["pseudo_healthy.nii.gz"]).dataobj).T.ravel()
+    assert result.volume is not None
+    difference = result.volume.array.ravel() - healthy
+    np.testing.assert_allclose(difference[:10], [10, 10, 10, 10, 10, 1, 2, 4, 5, 10], atol=1e-3)
+    assert json.loads(files["regions.json"].read_text(encoding="utf-8"))["painted_by_hand"] == 2
 
 
 def test_small_regions_are_left_out_everywhere(model: FittedModel, tmp_path: Path) -> None:

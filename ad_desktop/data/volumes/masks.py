@@ -22,6 +22,11 @@ CORE_MM, GROWN_MM, CLOSED_MM = 5.0, 6.5, 6.0
 heads); how far the brain reaches beyond it; and furrows that belong to it."""
 FAT = 1.15
 """Times the 98th percentile of the head: brighter is fat."""
+FAT_OF_BRAIN, FAT_SHARE = 1.7, 0.05
+"""Times the median of what was taken for the inside of a brain: brighter is fat, too, and where it is more than this
+share of it, more was taken than the brain (contrast medium, thick slices)."""
+SAFE_MM, REGAINED_MM = 7.0, 4.5
+"""Then only what is this far inside of tissue hangs together as the brain, and what lies this close to it."""
 _BINS = 256
 
 
@@ -39,12 +44,9 @@ def body_mask(volume: Volume) -> Mask:
     inside = np.asarray(coarse > _level(volume, coarse))
     if volume.unit == HU and min(inside.shape) > 2:
         inside = ndimage.binary_opening(inside, iterations=1)
-    labels, count = ndimage.label(inside)
-    if not count:
+    body = _largest(inside)
+    if body is None:
         return np.ones(volume.shape, bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    body = labels == int(sizes.argmax())
     for piece in body:
         ndimage.binary_fill_holes(piece, output=piece)
     full = _full(body, steps, volume)
@@ -55,8 +57,9 @@ def body_mask(volume: Volume) -> Mask:
 def brain_mask(volume: Volume) -> Mask:
     """Where the brain is in MR of a head whose fat is bright and whose skull is dark (T1), bool (z, y, x).
 
-    The largest piece of what lies 5 mm inside of tissue, grown again, its furrows closed. Where the skull was stripped,
-    all that is not 0. ``ValueError`` for values in HU or SUV, and where there is no such piece.
+    The largest piece of what lies 5 mm inside of tissue (7 mm, without fat, where that takes in fat), grown again, its
+    furrows closed. Where the skull was stripped, all that is not 0. ``ValueError`` for values in HU or SUV, and where
+    there is no such piece.
     """
     from scipy import ndimage
 
@@ -74,16 +77,33 @@ def brain_mask(volume: Volume) -> Mask:
     tissue = values > level
     if tissue.any():
         tissue &= values < FAT * np.percentile(values[tissue], 98)
-    labels, count = ndimage.label(_deeper(tissue, CORE_MM, sampling))
-    if not count:
+    core = _largest(_deeper(tissue, CORE_MM, sampling))
+    if core is None:
         raise ValueError("no brain stands out in it")
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    brain = _wider(labels == int(sizes.argmax()), GROWN_MM, sampling) & (values > level / 2)
+    fat = values > FAT_OF_BRAIN * np.median(values[core])
+    if np.count_nonzero(fat & core) > FAT_SHARE * np.count_nonzero(core):
+        tissue &= ~fat
+        safe = _largest(_deeper(tissue, SAFE_MM, sampling))
+        core = core if safe is None else _deeper(tissue, CORE_MM, sampling) & _wider(safe, REGAINED_MM, sampling)
+    else:
+        fat[:] = False
+    brain = _wider(core, GROWN_MM, sampling) & (values > level / 2) & ~fat
     brain |= _deeper(_wider(brain, CLOSED_MM, sampling), CLOSED_MM, sampling)
     for piece in brain:
         ndimage.binary_fill_holes(piece, output=piece)
     return np.asarray(_full(brain[8:-8, 8:-8, 8:-8], steps, volume), bool)
+
+
+def _largest(mask: Mask) -> Mask | None:
+    """The largest connected piece; None where there is none."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask)
+    if not count:
+        return None
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == int(sizes.argmax()))
 
 
 def _deeper(mask: Mask, depth_mm: float, sampling: list[float]) -> Mask:

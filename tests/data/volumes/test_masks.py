@@ -57,6 +57,21 @@ def test_a_brain_is_found_in_a_head(shared: Path, turned: bool) -> None:
     assert 2 * np.count_nonzero(body_mask(volume) & truth) < 0.75 * (body_mask(volume).sum() + truth.sum())
 
 
+@pytest.mark.parametrize("name", ["brain1", "brain2"])
+def test_a_brain_with_contrast_medium_is_found_with_its_tumour_and_without_fat(shared: Path, name: str) -> None:
+    """Heads in slices of 6.5 mm, whose fat is three times as bright as the brain."""
+    folder = shared / "data" / "pyradiomics_cases"
+    volume = load_volume(VolumeSample(folder / f"{name}_image.nii.gz"))
+    tumour = load_volume(VolumeSample(folder / f"{name}_label.nii.gz")).array > 0
+    found = brain_mask(volume)
+    assert np.count_nonzero(found & tumour) > 0.9 * np.count_nonzero(tumour)
+    # Brains have 1,000 to 1,700 ml; the field ends within the face, some of which stays.
+    assert 1300 < np.count_nonzero(found) * volume.voxel_ml < 2200
+    typical = np.median(volume.array[found])
+    bright = np.asarray(volume.array > 2.5 * typical)
+    assert np.count_nonzero(bright & found) < 0.05 * np.count_nonzero(bright)
+
+
 def test_a_brain_is_not_looked_for_where_none_can_be() -> None:
     values = np.where(ball(13), 40.0, -1000.0).astype(np.float32)
     with pytest.raises(ValueError, match="MR only"):

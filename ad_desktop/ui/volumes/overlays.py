@@ -19,6 +19,7 @@ from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
 from ad_desktop.ui.volumes.fused_look import COLOURS, FusedLook
 from ad_desktop.ui.volumes.scene import ColourLayer, LineLayer
+from ad_desktop.ui.volumes.slices import SliceScores
 from ad_desktop.ui.volumes.source import OpenScan
 
 _FADE = 40
@@ -34,13 +35,14 @@ _NO_UNIT = "(no unit)"
 class AnomalyMap:
     """A prediction's map on the voxels of an open ``scan``, with the range its colours stand for.
 
-    ``name`` is that of the scan where it is the one on top (empty: the scan below).
+    ``name`` is that of the scan where it is the one on top (empty: the scan below); ``slices`` are their scores.
     """
 
     volume: Volume
     scale: Scale
     scan: Volume
     name: str = ""
+    slices: SliceScores | None = None
 
 
 def fused_layer(scan: OpenScan, sampler: PlaneSampler, look: FusedLook) -> ColourLayer:
@@ -64,7 +66,8 @@ def hot_table(name: str, opacity: float) -> tuple[int, ...]:
 def place_map(prediction: Prediction, scan: OpenScan, name: str = "") -> AnomalyMap:
     """Compute a prediction's map and lay it on the scan's axes; slow, for a job."""
     values = scan.turn.apply(np.asarray(prediction.anomaly_map, np.float32))
-    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume, name)
+    slices = SliceScores.of(prediction)
+    return AnomalyMap(scan.volume.with_array(values, ""), Scale.over([values]), scan.volume, name, slices)
 
 
 def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:

@@ -1,4 +1,4 @@
-"""The list of a scan's regions above the threshold, under the planes."""
+"""The list of a scan's regions above the threshold, and of its slices above theirs, under the planes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.facts import describe_place
 from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.overlays import AnomalyMap
+from ad_desktop.ui.volumes.slices import SliceLine, highest_place
 
 _TITLES = ("No.", "Volume", "Peak at", "Map peak", "Map mean")
 _RESIDUAL = "Mean of the scan less its healthy version: below 0 darker than healthy, above 0 brighter"
@@ -28,7 +29,7 @@ _MOST = 500
 class VolumeRegionsPanel(QFrame):
     """Follows the anomaly map and the threshold; ``listed`` comes after it.
 
-    ``jumped`` carries the LPS position of the chosen region's peak.
+    ``jumped`` carries the LPS position of the chosen region's peak, or of the highest spot on the chosen slice.
     """
 
     jumped = Signal(object)
@@ -44,6 +45,8 @@ class VolumeRegionsPanel(QFrame):
         self.regions: tuple[VolumeRegion, ...] = ()
         self.summary = QLabel()
         self.summary.setContentsMargins(12, 4, 12, 4)
+        self.slices = SliceLine()
+        self.slices.chosen.connect(self._jump_to_slice)
         self.table = QTreeWidget()
         self._name("")
         # Nothing is sorted here: no room is kept for an arrow.
@@ -58,6 +61,7 @@ class VolumeRegionsPanel(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.summary)
+        column.addWidget(self.slices)
         column.addWidget(self.table, 1)
         self.setMaximumHeight(self.sizeHint().height())
         self._soon = QTimer(self, singleShot=True, interval=60)
@@ -69,7 +73,7 @@ class VolumeRegionsPanel(QFrame):
 
     def sizeHint(self) -> QSize:
         line = self.table.fontMetrics().height() + 8
-        return QSize(super().sizeHint().width(), self.summary.sizeHint().height() + (_ROWS + 1) * line)
+        return QSize(super().sizeHint().width(), self.summary.sizeHint().height() + (_ROWS + 2) * line)
 
     def _find(self) -> None:
         if self._job is not None:
@@ -120,6 +124,9 @@ class VolumeRegionsPanel(QFrame):
         )
         if found is not None and found.name:
             self.summary.setText(f"{self.summary.text()}  ·  in {found.name}, on top")
+        threshold = None if self._session.model is None else self._session.model.slice_threshold
+        level_of_slices = None if threshold is None else threshold.value
+        self.slices.tell(None if found is None else found.slices, level_of_slices, count)
         self._name("" if found is None else found.scan.unit, bool(differences))
         self.table.clear()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -133,6 +140,11 @@ class VolumeRegionsPanel(QFrame):
                 row.setTextAlignment(column, right)
             self.table.addTopLevelItem(row)
         self.listed.emit()
+
+    def _jump_to_slice(self, index: int) -> None:
+        found = self._layering.map
+        if found is not None and found.slices is not None:
+            self.jumped.emit(highest_place(found.volume, found.slices.plane, index))
 
     def _jump(self, item: QTreeWidgetItem) -> None:
         place = self.table.indexOfTopLevelItem(item)

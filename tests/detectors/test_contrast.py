@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ad_desktop.detectors.banded.contrast import THICK, contrast, slice_peaks, thickness
+from ad_desktop.detectors.banded.contrast import THICK, contrast, damped, slice_peaks, spread, thickness
 
 
 def grids(slices: int, side: int, seed: int = 0) -> np.ndarray:
@@ -52,3 +52,15 @@ def test_slices_too_far_apart_are_not_averaged():
     found = grids(40, 16)
     less = found - ndimage.median_filter(found, size=(25, 5, 5), mode="nearest")
     np.testing.assert_allclose(contrast(found, 0.01, thickness(0.03)), less, atol=1e-5)
+
+
+def test_a_scan_that_varies_everywhere_is_brought_to_the_usual_spread():
+    usual, wild = grids(40, 16), 3 * grids(40, 16, seed=1)
+    spot, there = spotted(40, 16, 0.02, 9)
+    # Between the 10th and 90th percentiles of a normal distribution lie 2.563 standard deviations.
+    assert spread(usual) == pytest.approx(2.563, rel=0.02)
+    assert spread(damped(wild, spread(usual))) == pytest.approx(spread(usual), rel=1e-5)
+    assert spread(damped(wild + spot, spread(usual))) == pytest.approx(spread(usual), rel=1e-5)
+    assert there[int(slice_peaks(damped(wild + 2 * spot, spread(usual))).argmax())]
+    assert damped(usual, 1e9) is usual
+    assert damped(wild, np.inf) is wild

@@ -13,6 +13,8 @@ AROUND = 0.25
 """How wide the surroundings are, in parts of a slice's side; what is larger than half of them counts among them."""
 THICK = 0.05
 """Over what distance along the axis a map is averaged, in parts of a slice's side: a lesion shows in several slices."""
+PERCENTILES = (10, 90)
+"""Between them lies what a scan's contrasts are spread over: no lesion takes a tenth of it."""
 _CELLS = 16
 _SLICES = 25
 """Surroundings are looked at no finer than in so many cells of a slice, and so many slices."""
@@ -34,6 +36,21 @@ def contrast(grids: Grids, gap: float, thick: float = THICK) -> Grids:
 def thickness(gap: float) -> float:
     """Over how much the maps of normal slices with this distance are averaged; 0 where they lie too far apart."""
     return THICK if _odd(THICK / gap) > 1 else 0.0
+
+
+def spread(contrasts: Grids) -> float:
+    """How far apart the 10th and 90th percentiles of a scan's contrasts are."""
+    low, high = np.percentile(contrasts, PERCENTILES)
+    return float(high - low)
+
+
+def damped(contrasts: Grids, usual: float) -> Grids:
+    """Contrasts of a scan in which more stands out everywhere than the ``usual`` spread, brought to that spread.
+
+    A scan of another scanner is more unusual in every place; a lesion is in one. Calmer scans stay as they are.
+    """
+    own = spread(contrasts)
+    return contrasts if own <= usual else np.asarray(contrasts * np.float32(usual / own), np.float32)
 
 
 def slice_peaks(grids: Grids) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 A neck differs more from the middle of a head than a lesion does from its surroundings: learned together, all heights
 make a normality so wide that lesions fit in. Methods with statistics for places are fitted anew for each band of
 heights; others learn all slices together. Where they tell their maps, what counts is how far a place stands out from
-its surroundings in the scan (``contrast``), in map and score. The scores are standardised in each band by its held-out
+its surroundings in the scan (``contrast``), in map and score, and where more stands out all over a scan than in normal
+ones, it has to stand out by as much more. The scores are standardised in each band by its held-out
 normal ones, so that no height is more suspicious than another one.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ad_desktop.data.samples import Sample, SliceSample
-from ad_desktop.detectors.banded.contrast import contrast, slice_peaks, thickness
+from ad_desktop.detectors.banded.contrast import contrast, damped, slice_peaks, spread, thickness
 from ad_desktop.detectors.banded.spool import Spool
 from ad_desktop.detectors.banded.standard import BandStandard
 from ad_desktop.detectors.base import Array, Detector, FloatArray, HeldOut, NormalSet, Prediction, Prepared, State
@@ -42,6 +43,7 @@ class BandedDetector(Detector):
         self.bands_: dict[str, int] = {}
         self.gaps_: dict[str, float] = {}
         self.contrast_ = False
+        self.spread_ = np.inf
         self.standard_ = BandStandard(np.zeros(bands), np.ones(bands))
 
     def load(self, task: Task) -> None:
@@ -175,7 +177,7 @@ class BandedDetector(Detector):
         return HeldOut(standardised, peaks if with_map else None)
 
     def _contrasts(self, grids: Sequence[FloatArray]) -> FloatArray:
-        """How far each normal slice's map stands out in its scan, (n, h, w)."""
+        """How far each normal slice's map stands out in its scan, (n, h, w), and the spread that is usual."""
         members: dict[str, list[tuple[int, int]]] = {}
         for index, key in enumerate(self.bands_):
             members.setdefault(_scan(key), []).append((_number(key), index))
@@ -183,6 +185,10 @@ class BandedDetector(Detector):
         for scan, (gap, step) in self._steps().items():
             lined_up = [index for _, index in sorted(members[scan])]
             found[lined_up] = contrast(np.stack([grids[index] for index in lined_up]), gap * step)
+        scans = [[index for _, index in own] for own in members.values()]
+        self.spread_ = float(np.median([spread(found[own]) for own in scans]))
+        for own in scans:
+            found[own] = damped(found[own], self.spread_)
         return found
 
     def _steps(self) -> dict[str, tuple[float, float]]:
@@ -205,7 +211,7 @@ class BandedDetector(Detector):
         # Maps that normal slices, learned in large steps, had no neighbours to be averaged with would be too smooth.
         learned = float(np.median([gap * step for gap, step in self._steps().values()]))
         maps = np.stack([prediction.grid for prediction in found])
-        grids = contrast(maps, _gap(samples[0]), thickness(learned))
+        grids = damped(contrast(maps, _gap(samples[0]), thickness(learned)), self.spread_)
         scores = self.standard_.apply(slice_peaks(grids), np.array([self._band(sample) for sample in samples]))
         return [
             replace(prediction, anomaly_score=float(score), grid=grid)
@@ -236,7 +242,8 @@ class BandedDetector(Detector):
             meta.append(state.meta)
         standards = [self.standard_.mean.tolist(), self.standard_.deviation.tolist()]
         told = {"slices": list(self.bands_.items()), "gaps": list(self.gaps_.items()), "contrast": self.contrast_}
-        return State(tensors, {"bands": meta, **told, "standards": standards})
+        usual = self.spread_ if np.isfinite(self.spread_) else None
+        return State(tensors, {"bands": meta, **told, "standards": standards, "spread": usual})
 
     def restore(self, state: State) -> None:
         """Take back a state; ``ModelFileError`` if bands and slices do not fit together."""
@@ -249,9 +256,11 @@ class BandedDetector(Detector):
             mine = {name[len(prefix) :]: each for name, each in state.tensors.items() if name.startswith(prefix)}
             detector.restore(State(mine, meta))
         self.bands_, self.standard_ = bands, BandStandard(mean, deviation)
-        # Earlier models score each slice by itself.
+        # Earlier models score each slice by itself, or whatever the spread of its scan is.
         self.gaps_ = dict.fromkeys(map(_scan, bands), 0.0) | {str(k): float(v) for k, v in state.meta.get("gaps", ())}
         self.contrast_ = bool(state.meta.get("contrast"))
+        usual = state.meta.get("spread")
+        self.spread_ = np.inf if usual is None else float(usual)
         if sorted(key for detector in self.inner for key in detector.normal_set.keys) != sorted(bands):
             raise ModelFileError("The model's bands do not fit its list of normal slices. Fit and save it again.")
 

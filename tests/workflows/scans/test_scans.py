@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.saving import save_nifti
 from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
+from ad_desktop.detectors.banded.detector import BandedDetector
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import Cancelled, InputError, UserError
 from ad_desktop.scoring.thresholds import conformal_threshold
@@ -28,8 +30,8 @@ DIRECTIONS = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)  # a sagittal s
 LESION = np.array([20.0, 14.0, -8.0])
 
 
-def phantom(seed: int, lesion: bool = False, directions: np.ndarray | None = None) -> Volume:
-    """An ellipsoid of soft tissue with grain in air, 76 × 84 × 72 mm; a lesion is a bright ball of 9 mm radius."""
+def phantom(seed: int, lesion: bool = False, directions: np.ndarray | None = None, grain: float = 1.0) -> Volume:
+    """An ellipsoid of soft tissue with ``grain`` in air, 76 × 84 × 72 mm; a lesion is a bright ball of 9 mm radius."""
     shape = (36, 40, 44)
     affine = make_affine(SPACING, (0, 0, 0), directions)
     centre = affine[:3, :3] @ (np.array(shape[::-1]) - 1) / 2
@@ -38,7 +40,7 @@ def phantom(seed: int, lesion: bool = False, directions: np.ndarray | None = Non
     at = np.stack([x, y, z], axis=-1) @ affine[:3, :3].T + affine[:3, 3]
     random = np.random.default_rng(seed)
     inside = ((at / [38, 42, 36]) ** 2).sum(axis=-1) < 1
-    tissue = 40 + 15 * np.sin(at[..., 0] / 6) + random.normal(0, 1, shape)
+    tissue = 40 + 15 * np.sin(at[..., 0] / 6) + random.normal(0, grain, shape)
     array = np.where(inside, tissue, -1000).astype(np.float32)
     if lesion:
         array[np.linalg.norm(at - LESION, axis=-1) < 9] = 160
@@ -133,6 +135,34 @@ def test_a_lesion_stands_out_where_it_is(name: str, outcome: FitOutcome) -> None
         threshold = model.map_threshold
         assert threshold is not None
         assert anomaly_map.max() > threshold
+
+
+def test_grain_of_another_scanner_is_taken_for_lesions_less_and_a_lesion_in_it_is_still_found(
+    outcome: FitOutcome, tmp_path: Path
+) -> None:
+    def grainy(sample: VolumeSample, task: Task) -> Volume:
+        return phantom(int(sample.path.name[-10:-7]), "lesion" in sample.path.name, grain=4.0)
+
+    save_model(outcome.model, tmp_path / "m.adm")
+    model = load_model(tmp_path / "m.adm")
+    usual = model.detector
+    assert isinstance(usual, BandedDetector)
+    limit = model.slice_threshold
+    assert limit is not None
+
+    def shares() -> list[NDArray[np.bool_]]:
+        results = predict_scans(model, scans("normal130", "lesion131"), grainy, Task())
+        found = [result.prediction for result, _ in results]
+        return [np.nan_to_num(each.slice_scores) > limit.value for each in found if isinstance(each, VolumePrediction)]
+
+    healthy, ill = shares()
+    heights = [phantom(0).position((0, 0, z))[2] for z in range(len(ill))]
+    near = np.abs(np.array(heights) - LESION[2]) < 6
+    usual.spread_ = np.inf
+    before, _ = shares()
+    assert healthy.mean() < 0.5 * before.mean()
+    assert ill[near].mean() > 0.7
+    assert ill[~near].mean() < 0.3
 
 
 def test_the_model_file_keeps_how_scans_are_seen(outcome: FitOutcome, tmp_path: Path) -> None:

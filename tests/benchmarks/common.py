@@ -32,6 +32,11 @@ def magnetic_tile() -> Path:
     return _shared("data/magnetic_tile")
 
 
+def shared_data() -> Path:
+    """The folder of all data."""
+    return _shared("data")
+
+
 def _shared(name: str) -> Path:
     folder = Path(os.environ.get("AD_DESKTOP_SHARED", ROOT.parent / "shared")) / name
     if not folder.is_dir():

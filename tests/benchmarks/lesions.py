@@ -1,4 +1,4 @@
-"""Lesions painted into healthy scans by a seeded generator, with their masks."""
+"""Lesions and balls painted into healthy scans by a seeded generator, with their masks."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ def paint_lesions(
         taken |= region
         lesions.append(Lesion(kind, region, (float(axes[0]), float(axes[1]), float(axes[2]))))
     return found.astype(np.float32), lesions
+
+
+def paint_ball(
+    image: np.ndarray, mask: np.ndarray, spacing: float, radius_mm: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of a scan (z, y, x) with a soft-edged ball, darker or brighter by 40 % of the body's 1–99 % range, and its
+    mask; it lies inside ``mask``, 3 mm from its edge at least.
+    """
+    rng = np.random.default_rng(seed)
+    inside = np.argwhere(ndimage.distance_transform_edt(mask) * spacing > radius_mm + 3)
+    centre = inside[rng.integers(len(inside))]
+    offsets = np.stack(np.meshgrid(*(np.arange(n) - c for n, c in zip(mask.shape, centre, strict=True)), indexing="ij"))
+    distance = np.linalg.norm(offsets * spacing, axis=0)
+    low, high = np.percentile(image[mask], [1, 99])
+    weight = np.clip((radius_mm + 0.5 - distance) / 1.5, 0, 1) * mask
+    change = 0.4 * (high - low) * (1 if rng.random() < 0.5 else -1)
+    return (image + weight * change).astype(np.float32), (distance <= radius_mm) & mask
 
 
 def _distance(shape: tuple[int, ...], centre: np.ndarray, axes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -90,12 +90,14 @@ def make_window(app: QApplication, runner: JobRunner, log_file: Path) -> MainWin
     appearance = str(settings.value("appearance", Appearance.SYSTEM.value))
     if appearance in list(Appearance):
         theme.set_appearance(Appearance(appearance))
-    StyleSheet(app, theme)
     bundled = Bundled(
         resource("sample"), resource("scans", "brain-two-lesions.nii.gz"),
         resource("scans", "brain-two-lesions_mask.nii.gz"), resource("models", "brain-t1.adm"),
     )  # fmt: skip
-    return MainWindow(runner, Session(), theme, settings, detectors(), bundled, log_file, app.windowIcon())
+    window = MainWindow(runner, Session(), theme, settings, detectors(), bundled, log_file, app.windowIcon())
+    # Not before: each part would be styled again with each place that it is put into.
+    StyleSheet(app, theme)
+    return window
 
 
 def start_log() -> Path:

@@ -20,6 +20,11 @@ for mirror in (pyqtgraph.Qt, sys.modules["qtpy"]):
         assert set(mirrored.__all__) >= {name for name in dir(module) if name.startswith("Q")} and dir(module)
         assert not hasattr(mirrored, "NoSuchName")
 assert QtWidgets.QCalendarWidget.__name__ in dir(QtWidgets)
+assert not hasattr(pyqtgraph, "RemoteGraphicsView") and not hasattr(pyqtgraph, "ImageView")
+assert "pyqtgraph.parametertree" not in sys.modules
+import pyqtgraph.imageview, pyqtgraph.widgets.RemoteGraphicsView
+assert pyqtgraph.imageview.ImageView.__module__ == "pyqtgraph.imageview.ImageView"
+assert pyqtgraph.widgets.RemoteGraphicsView.RemoteGraphicsView.__name__ == "RemoteGraphicsView"
 print(json.dumps([pyqtgraph.Qt.VERSION_INFO, qtpy.API_NAME]))
 """
 

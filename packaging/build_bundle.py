@@ -41,7 +41,7 @@ def main() -> int:
     freeze(folder, chosen.work.absolute())
     link_window(folder)
     lay_open(folder / INSIDE / "shiboken6")
-    compile_sources(folder / INSIDE)
+    compile_sources(folder / INSIDE / "shiboken6", folder / INSIDE)
     strip_symbols(folder / INSIDE)
     add_installer(folder)
     count = licences.collect(folder)
@@ -92,12 +92,10 @@ def lay_open(target: Path) -> None:
         shutil.copytree(copy / "files.dir", target / "files.dir", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def compile_sources(inside: Path) -> None:
-    """Compile modules that are there as sources, to files that fit whatever time the copies have."""
-    for source in inside.rglob("*.py"):
-        source.with_suffix(".pyc").unlink(missing_ok=True)
+def compile_sources(folder: Path, inside: Path) -> None:
+    """Compile the modules of ``folder``, to files that fit whatever time the copies have."""
     compileall.compile_dir(
-        inside, quiet=2, maxlevels=99, stripdir=str(inside),
+        folder, quiet=2, maxlevels=99, stripdir=str(inside),
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )  # fmt: skip
 

@@ -39,6 +39,9 @@ EXCLUDED = [
 ]  # fmt: skip
 """Modules that are left out even where something imports them."""
 
+SOURCES = dict.fromkeys(("torch", "torchvision", "timm", "onnxscript"), "pyz+py")
+"""Packages that read the source of their own functions. It lies beside the archive that holds them compiled."""
+
 NEVER = ["**/tests/**", "**/test/**", "**/*.pyi", "**/*.h", "**/*.md"]
 """Data files of packages that nothing reads."""
 
@@ -48,7 +51,11 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/bin/(?!torch_shm_manager)",
     r"^torch/lib/lib(\w*test\w*|aoti_custom_ops|backend_with_compiler)\.",
     r"^(torch|functorch|torchgen)/.*\.(h|hpp|cuh|cpp|cmake|yaml|jinja|pyi)$",
-    r"^torch/testing/_internal/(codegen|data|generated|opinfo|optests|test_module)/",
+    r"^torch/testing/_internal/(?!__init__|common_dtype|logging_tensor|distributed(/__init__|/fake_pg|$))",
+    # Of torch: compiling for a graphics card by itself, work on several machines, and its tools for small networks.
+    r"^torch/_inductor/(kernel|template_heuristics|autoheuristic)\b",
+    r"^torch/distributed/(checkpoint|elastic|pipelining|_tools)\b",
+    r"^torch/ao/(ns|pruning)\b",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.
@@ -84,6 +91,12 @@ def trimmed(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str
     """PyInstaller's list of files without those that nothing needs, in the order of their names."""
     kept = [entry for entry in entries if not any(rule.search(_posix(entry[0])) for rule in _DROPPED)]
     return sorted(_without_orphans(kept))
+
+
+def pure(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """PyInstaller's list of modules for its archive, without those whose sources are dropped."""
+    kept = [entry for entry in entries if not any(rule.search(entry[0].replace(".", "/")) for rule in _DROPPED)]
+    return sorted(kept)
 
 
 def _posix(name: str) -> str:

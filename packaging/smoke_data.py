@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,32 @@ def write_nifti(path: Path, volume: np.ndarray[Any, Any]) -> None:
     nibabel.save(image, path)
 
 
+def write_nrrd(path: Path, volume: np.ndarray[Any, Any]) -> None:
+    """The volume as NRRD, its voxels packed behind a header, in the space of DICOM."""
+    z, y, x = SPACING
+    lines = ["NRRD0004", "type: int16", "dimension: 3", "space: left-posterior-superior",
+             f"sizes: {' '.join(map(str, volume.shape[::-1]))}", f"space directions: ({x},0,0) (0,{y},0) (0,0,{z})",
+             "kinds: domain domain domain", "endian: little", "encoding: gzip", "space origin: (0,0,0)"]  # fmt: skip
+    head = "\n".join(lines) + "\n\n"
+    path.write_bytes(head.encode() + gzip.compress(volume.astype("<i2").tobytes(), mtime=0))
+
+
+def write_metaimage(path: Path, volume: np.ndarray[Any, Any]) -> None:
+    """The volume as MetaImage: packed behind its header (.mha), or plain in a file of its own (.mhd)."""
+    voxels, alone = volume.astype("<i2").tobytes(), path.suffix == ".mhd"
+    data = voxels if alone else zlib.compress(voxels)
+    lines = ["ObjectType = Image", "NDims = 3", "BinaryData = True", "BinaryDataByteOrderMSB = False",
+             f"CompressedData = {not alone}", *([] if alone else [f"CompressedDataSize = {len(data)}"]),
+             "TransformMatrix = 1 0 0 0 1 0 0 0 1", "Offset = 0 0 0", "CenterOfRotation = 0 0 0",
+             "AnatomicalOrientation = RAI", f"ElementSpacing = {' '.join(map(str, SPACING[::-1]))}",
+             f"DimSize = {' '.join(map(str, volume.shape[::-1]))}", "ElementType = MET_SHORT",
+             f"ElementDataFile = {path.with_suffix('.raw').name if alone else 'LOCAL'}"]  # fmt: skip
+    head = "\n".join(lines).encode() + b"\n"
+    path.write_bytes(head if alone else head + data)
+    if alone:
+        path.with_suffix(".raw").write_bytes(data)
+
+
 def write_series(folder: Path, volume: np.ndarray[Any, Any], syntax: str) -> None:
     """The volume as a DICOM series, one file for each slice, in an order of their own."""
     folder.mkdir(parents=True)
@@ -98,11 +126,16 @@ def write_pictures(folder: Path) -> None:
 
 
 def write_scans(folder: Path) -> None:
-    """Healthy scans, one with a lesion, and one series in each transfer syntax."""
+    """Healthy scans, one with a lesion as NIfTI, NRRD and MetaImage, and as a series in each transfer syntax."""
     folder.mkdir()
     (folder / "healthy").mkdir()
     for number in range(4):
         write_nifti(folder / "healthy" / f"h{number}.nii.gz", head(number))
-    write_nifti(folder / "lesion.nii", head(9, lesion=True))
+    lesion = head(9, lesion=True)
+    write_nifti(folder / "lesion.nii", lesion)
+    (folder / "itk").mkdir()
+    write_nrrd(folder / "itk" / "lesion.nrrd", lesion)
+    for suffix in ("mha", "mhd"):
+        write_metaimage(folder / "itk" / f"lesion-{suffix}.{suffix}", lesion)
     for syntax in SYNTAXES:
-        write_series(folder / "dicom" / syntax, head(9, lesion=True), syntax)
+        write_series(folder / "dicom" / syntax, lesion, syntax)

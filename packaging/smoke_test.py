@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
 TOLERANCE = 1e-6
 SCAN_OPTIONS = ("--axis", "axial", "--step", "2", "--set", "image_size=64")
+PAINT_OPTIONS = ("--detector", "autopaint", "--set", "steps=3", "--set", "spacing=4")
 
 
 @dataclass
@@ -110,6 +111,10 @@ class Smoke:
         self.worst = max(getattr(self, "worst", 0.0), difference)
         return frozen.out
 
+    def score(self, model: str | Path, scan: Path, *more: str) -> float:
+        """The scan's score, the same from both programs."""
+        return float(json.loads(self.same("predict", model, scan, "--json", *more))["anomaly_score"])
+
     def check_version(self) -> str:
         return self.same("--version").strip()
 
@@ -181,6 +186,33 @@ class Smoke:
         _expect(values[0].shape == smoke_data.SHAPE[::-1], f"a map of {values[0].shape}")
         _expect(float(np.abs(values[0] - values[1]).max()) <= TOLERANCE, "the maps differ")
         return f"map of {values[0].shape}"
+
+    def check_nrrd_and_metaimage(self) -> str:
+        """What is converted holds the voxels that were written, in the same places, and gets the NIfTI's score."""
+        wanted, files = smoke_data.head(9, lesion=True), sorted((self.data / "scans" / "itk").glob("lesion*.[nm]*"))
+        for path in files:
+            self.same("info", path, "--json")
+            self.same("convert", path, "--out", f"{path.name}.nii.gz")
+            image = nibabel.as_closest_canonical(nibabel.load(self.frozen.cwd / f"{path.name}.nii.gz"))
+            found = np.asarray(image.dataobj)[::-1, ::-1].transpose(2, 1, 0)
+            _expect(np.array_equal(found, wanted), f"{path.name}: other values than were written")
+            spacing = tuple(map(float, image.header.get_zooms()[::-1]))
+            _expect(np.allclose(spacing, smoke_data.SPACING), f"{path.name}: {spacing} mm")
+        scores = [self.score("scans.adm", path) for path in (self.data / "scans" / "lesion.nii", *files)]
+        _expect(np.ptp(scores) <= TOLERANCE, f"scores {scores}")
+        return f"{', '.join(path.suffix for path in files)}, score {scores[0]:.3f} as from NIfTI"
+
+    def check_autopaint(self) -> str:
+        """A network is trained for a few steps, and the ready-made model finds the lesions of the sample scan."""
+        scans, resources = self.data / "scans", self.bundle / "_internal" / "resources"
+        self.same("fit", scans / "healthy", "--out", "paint.adm", "--json", *PAINT_OPTIONS)
+        fitted = self.score("paint.adm", scans / "lesion.nii")
+        sample = resources / "scans" / "brain-two-lesions.nii.gz"
+        ready = self.score(resources / "models" / "brain-t1.adm", sample, "--out", "brain")
+        maps = [nibabel.load(path) for p in self._both() for path in (p.cwd / "brain").rglob("anomaly_map.nii.gz")]
+        values = [np.asarray(image.dataobj) for image in maps]
+        _expect(float(np.abs(values[0] - values[1]).max()) <= TOLERANCE, "the maps differ")
+        return f"fitted for 3 steps: score {fitted:.3f}; ready-made model on the sample scan: {ready:.3f}"
 
     def check_dicom(self) -> str:
         """Series in every transfer syntax are converted; a DICOM SEG is written."""

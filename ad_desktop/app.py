@@ -36,13 +36,13 @@ ORGANISATION = "AD Desktop"
 APPLICATION = "ad-desktop"
 
 _LOG = logging.getLogger("ad_desktop")
-# Python threads hand the interpreter over at least this often: with the usual 5 ms, painting stutters beside a fit.
-_SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.0002
+"""Python threads hand the interpreter over at least this often: with the usual 5 ms, painting stutters beside a fit."""
 
 
 def run(paths: Sequence[str] = (), sample: bool = False) -> int:
     """Open the window on ``paths`` (pictures, folders, a model) or on the bundled sample; the exit code."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     log_file = start_log()
     app = make_application()
     runner = JobRunner()

@@ -22,6 +22,7 @@ from ad_desktop.task import Task
 # threads, would stop both. The main thread looks for messages instead, often enough that nobody notices.
 _LOOK_MS = 15
 _PROGRESS_MS = 80
+_BEHIND = 10
 _SPENT = 0.008
 """Seconds of one look after which what else ended waits for the next one, so that events come between."""
 
@@ -55,8 +56,8 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._lanes = {
-            LaneName.DETECTOR: Lane("detector", 1),
-            LaneName.FILES: Lane("files", 2),
+            LaneName.DETECTOR: Lane("detector", 1, _BEHIND),
+            LaneName.FILES: Lane("files", 2, _BEHIND),
             LaneName.VIEWER: Lane("viewer", 2),
         }
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()

@@ -299,7 +299,10 @@ class MainWindow(QMainWindow):
 
     def _choose_viewer(self, item: Item | None) -> None:
         scan = item is not None and isinstance(item.sample, VolumeSample)
-        self.centre.setCurrentWidget(self.scan_viewer if scan else self.viewer)
+        shown = self.scan_viewer if scan else self.viewer
+        if self.centre.currentWidget() is shown:
+            return
+        self.centre.setCurrentWidget(shown)
         # Both viewers use the same keys.
         for action in self.viewer.controls.actions_of_view()[2:]:
             action.setEnabled(not scan)

@@ -201,7 +201,7 @@ def main() -> None:
         data = magnetic_tile()
         from ad_desktop import app
 
-        sys.setswitchinterval(0.001)
+        sys.setswitchinterval(app.SWITCH_SECONDS)
         application = app.make_application()
         session = Session(application)
         session.run(spread(pictures(data / "train"), NORMAL), spread(pictures(data / "test"), TO_CHECK))

@@ -74,9 +74,9 @@ def test_fit_scores_everything_and_ranks_it(qtbot, window, pictures):
     qtbot.waitUntil(lambda: {item.name for item in window.library.rows.rows[:3]} == top)
     qtbot.waitUntil(lambda: session.current is window.library.rows.rows[0])
     header = window.viewer.header
-    assert "threshold" in header.detail.text()
-    assert "above 100.0 % of normal" in header.detail.text()
-    assert "Known: spot" in header.known.text()
+    assert "threshold" in header.detail.first
+    assert "above 100.0 % of normal" in header.detail.first
+    assert "Known: spot" in header.detail.second
     assert window.model.model_section.isVisible()
     qtbot.waitUntil(lambda: window.viewer._overlay is not None)
     qtbot.waitUntil(lambda: not window.viewer.canvas.contour.boundingRect().isEmpty())

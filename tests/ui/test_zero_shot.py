@@ -115,4 +115,4 @@ def test_fitted_without_normal_pictures(qtbot, window, to_check, tmp_path):
     item = next(iter(window.session.items.values()))
     window.session.set_current(item)
     assert 0 <= item.score <= 1
-    assert window.viewer.header.detail.text().endswith("threshold 0.500 (uncalibrated)")
+    assert window.viewer.header.detail.first.endswith("threshold 0.500 (uncalibrated)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPalette
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -15,6 +17,10 @@ from ad_desktop.ui.theme import Theme
 
 ROW_HEIGHT = 44
 _THUMBNAIL = 36
+# Made once: Python's enumerations take as long to combine as a text to draw.
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_CENTRE = int(Qt.AlignmentFlag.AlignCenter)
 
 _LABEL_ICONS = {label: (name, label.name.lower()) for label, name in LABEL_ICONS.items()}
 _VERDICT_ICONS = {
@@ -50,6 +56,13 @@ class RowDelegate(QStyledItemDelegate):
     def sizeHint(self, option: _Option, index: _Index) -> QSize:
         lines = 2 * option.fontMetrics.height() + 8
         return QSize(super().sizeHint(option, index).width(), max(ROW_HEIGHT, lines))
+
+    def look(self, item: Item) -> Hashable:
+        """All that the row of ``item`` shows; asks for its thumbnail."""
+        thumbnail = self._thumbnails.get(item.key, item.sample)
+        picture = self._thumbnails.failed(item.key) if thumbnail is None else thumbnail.cacheKey()
+        texts = tuple(self._rows.text(item, column) for column in Column)
+        return (item.key, texts, item.folder, item.error, item.unsuited, picture)
 
     def paint(self, painter: QPainter, option: _Option, index: _Index) -> None:
         # Neither initStyleOption nor the index: both ask the model by way of Qt, which takes as long as to paint.
@@ -90,7 +103,7 @@ class RowDelegate(QStyledItemDelegate):
         text.moveTop(top)
         painter.setPen(self._text_colour(option))
         name = metrics.elidedText(item.name, Qt.TextElideMode.ElideMiddle, text.width())
-        painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), name)
+        painter.drawText(text, _LEFT, name)
         if below:
             text.moveTop(top + metrics.height())
             selected = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -100,7 +113,7 @@ class RowDelegate(QStyledItemDelegate):
                 painter.setPen(self._text_colour(option, dim=True))
             mode = Qt.TextElideMode.ElideRight if below != item.folder else Qt.TextElideMode.ElideLeft
             small = metrics.elidedText(below, mode, text.width())
-            painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), small)
+            painter.drawText(text, _LEFT, small)
 
     def _paint_thumbnail(self, painter: QPainter, box: QRect, item: Item) -> None:
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
@@ -138,7 +151,7 @@ class RowDelegate(QStyledItemDelegate):
         if metrics.horizontalAdvance(text) > left.width() + 1:
             return  # a narrow column shows the icon alone, not a cut word
         painter.setPen(self._text_colour(option))
-        painter.drawText(left, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+        painter.drawText(left, _LEFT, text)
 
     def _paint_icon(self, painter: QPainter, box: QRect, name: str, colour: str) -> None:
         ratio = painter.device().devicePixelRatio()
@@ -147,8 +160,7 @@ class RowDelegate(QStyledItemDelegate):
     def _paint_number(self, painter: QPainter, option: _Option, text: str) -> None:
         rect: QRect = option.rect.adjusted(2, 0, -8, 0)
         painter.setPen(self._text_colour(option))
-        flags = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(rect, flags, text)
+        painter.drawText(rect, _RIGHT, text)
 
     def _paint_verdict(self, painter: QPainter, option: _Option, item: Item) -> None:
         verdict = self._session.verdict(item)
@@ -157,7 +169,7 @@ class RowDelegate(QStyledItemDelegate):
             painter.setPen(self._text_colour(option, dim=True))
             rect = option.rect.adjusted(8, 0, -4, 0)
             shown = text if option.fontMetrics.horizontalAdvance(text) <= rect.width() else "…" * bool(text)
-            painter.drawText(rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+            painter.drawText(rect, _LEFT, shown)
             return
         colours = self._theme.colours
         if option.rect.width() < option.fontMetrics.horizontalAdvance(text):
@@ -183,4 +195,4 @@ def paint_pill(painter: QPainter, rect: QRect, text: str, colour: QColor, base: 
     painter.drawRoundedRect(pill, height / 2, height / 2)
     painter.setPen(colour)
     shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 12)
-    painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), shown)
+    painter.drawText(pill, _CENTRE, shown)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, QTimer
+from PySide6.QtGui import QStandardItemModel
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
@@ -67,11 +68,15 @@ class Filter:
     verdict: Verdict | None = None
 
 
-class LibraryRows(QAbstractTableModel):
-    """Table model over the session's items."""
+class LibraryRows(QStandardItemModel):
+    """Table model over the session's items.
+
+    Qt itself keeps how many rows and columns there are, and nothing else: a view that arranges its rows asks twice for
+    each of them, and each time Python was asked it waited for the interpreter while workers had it.
+    """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session)
+        super().__init__(0, len(Column), session)
         self._session = session
         self._filter = Filter()
         self._compact = False
@@ -124,12 +129,6 @@ class LibraryRows(QAbstractTableModel):
         if chosen != self._filter:
             self._filter = chosen
             self._reset()
-
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else _COLUMNS
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
@@ -219,6 +218,10 @@ class LibraryRows(QAbstractTableModel):
     def _set_rows(self, rows: list[Item]) -> None:
         self._rows = rows
         self._places = {item.key: place for place, item in enumerate(rows)}
+        if self.rowCount() != len(rows):
+            # Views hear of it by the reset that this is part of.
+            with QSignalBlocker(self):
+                self.setRowCount(len(rows))
         self._note_looks()
 
     def _reset(self) -> None:

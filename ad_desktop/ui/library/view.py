@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView, QWidget
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QAction, QCursor, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.library.delegate import RowDelegate
+from ad_desktop.ui.library.row_pictures import RowPictures
 from ad_desktop.ui.library.rows import TITLES, Column, LibraryRows
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
@@ -40,12 +51,18 @@ class LibraryView(QTreeView):
         self._hint = ""
         self._layout: tuple[bool, bool] | None = None
         self._chosen: dict[Column, bool] = {}
+        self._pictures = RowPictures()
+        self._rest = QTimer(self, singleShot=True, interval=0)
+        self._rest.timeout.connect(self.viewport().update)
+        self._pointed = -1
+        self._delegate = delegate
         delegate.setParent(self)
         self.setItemDelegate(delegate)
         self.setModel(rows)
         self.setAccessibleName("Library")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -54,6 +71,7 @@ class LibraryView(QTreeView):
         self._set_header()
         rows.modelAboutToBeReset.connect(self._keep_selection)
         rows.modelReset.connect(self._restore_selection)
+        theme.changed.connect(self._pictures.clear)
         session.current_changed.connect(self._show_current)
         session.model_changed.connect(self._arrange_columns)
         self.selectionModel().selectionChanged.connect(lambda *_: self.items_selected.emit())
@@ -134,7 +152,37 @@ class LibraryView(QTreeView):
         self.scrollDirtyRegion(0, dy)
         self.viewport().scroll(0, dy)
 
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._pictures.clear()
+        super().changeEvent(event)
+
+    def drawRow(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        row, rect = index.row(), option.rect
+        if row == self._pointed:
+            super().drawRow(painter, option, index)  # styles that mark it know which cell it is
+            return
+
+        def paint(onto: QPainter, place: QRect) -> None:
+            moved = QStyleOptionViewItem(option)
+            moved.rect = place
+            super(LibraryView, self).drawRow(onto, moved, index)
+
+        item = self._rows.rows[row]
+        widths = tuple(0 if self.isColumnHidden(column) else self.columnWidth(column) for column in Column)
+        marked = (self.selectionModel().isSelected(index), row == self.currentIndex().row() and self.hasFocus())
+        look = (self._delegate.look(item), widths, marked, self.isActiveWindow(), self.isEnabled())
+        ground = option.palette.color(QPalette.ColorRole.Base)
+        if not self._pictures.draw(painter, rect, ground, item.key, look, paint):
+            self._rest.start()
+
     def paintEvent(self, event: QPaintEvent) -> None:
+        viewport = self.viewport()
+        pointer = viewport.mapFromGlobal(QCursor.pos()) if viewport.underMouse() else None
+        self._pointed = -1 if pointer is None else self.indexAt(pointer).row()
+        self._pictures.begin()
         super().paintEvent(event)
         if self._hint and not self._rows.rows:
             painter = QPainter(self.viewport())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -20,6 +20,8 @@ from ad_desktop.ui.model.summary import ModelSummary
 from ad_desktop.ui.model.threshold import ThresholdPanel
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.theme import Theme
+
+_NEXT_MS = 30
 
 
 class ModelDock(QDockWidget):
@@ -65,7 +67,10 @@ class ModelDock(QDockWidget):
         layout.addWidget(self.fit_panel)
         self.setWidget(body)
         self.setMinimumWidth(270)
-        session.model_changed.connect(self._follow)
+        # Behind the rest of what a new model changes, so that this is painted in between.
+        self._next = QTimer(self, singleShot=True, interval=_NEXT_MS)
+        self._next.timeout.connect(self._follow)
+        session.model_changed.connect(self._next.start)
         session.items_changed.connect(self._follow_items)
         self._follow()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ad_desktop.ui.icons import Icons
@@ -16,6 +16,7 @@ from ad_desktop.ui.wording import kind_of
 if TYPE_CHECKING:
     from ad_desktop.workflows.model import FittedModel
 
+_NEXT_MS = 100
 _SHOWN = (
     ("backbone", "Network"), ("engine", "Engine"), ("device", "Device"), ("precision", "Precision"),
     ("image_size", "Input size"), ("levels", "Levels"), ("dimensions", "Dimensions"), ("prompts", "Prompts"),
@@ -36,7 +37,10 @@ class ModelSummary(QWidget):
         self._place.setSpacing(6)
         self._facts: QWidget | None = None
         self._place.addWidget(self.warnings)
-        session.model_changed.connect(self._show)
+        # Behind the rest of what a new model changes, so that this is painted in between.
+        self._next = QTimer(self, singleShot=True, interval=_NEXT_MS)
+        self._next.timeout.connect(self._show)
+        session.model_changed.connect(self._next.start)
         self._show()
 
     def _show(self) -> None:

@@ -33,6 +33,7 @@ from ad_desktop.ui.wording import kind_of
 if TYPE_CHECKING:
     from ad_desktop.scoring.thresholds import Threshold
 
+_NEXT_MS = 60
 _BAND_FACTOR = 3
 """A new band begins at so many times the accepted rate."""
 
@@ -69,13 +70,17 @@ class ThresholdPanel(QWidget):
         self._build()
         self._soon = QTimer(self, singleShot=True, interval=150)
         self._soon.timeout.connect(self._fill)
+        # Behind the rest of what a new model changes, so that this is painted in between.
+        self._next = QTimer(self, singleShot=True, interval=_NEXT_MS)
+        self._next.timeout.connect(self._show)
+        self._next.timeout.connect(self._fill)
         self.rate.valueChanged.connect(lambda percent: session.set_fpr(percent / 100))
         self.banded.toggled.connect(self._set_band)
         self.band_rate.valueChanged.connect(self._set_band)
         self.histogram.threshold_moved.connect(self._drag)
         self.histogram.accept_moved.connect(self._drag_band)
-        session.threshold_changed.connect(self._show)
-        session.model_changed.connect(self._fill)
+        session.threshold_changed.connect(self._follow)
+        session.model_changed.connect(self._next.start)
         for signal in (session.results_changed, session.labels_changed, session.items_changed):
             signal.connect(self._soon.start)
         theme.changed.connect(self._fill)
@@ -125,6 +130,11 @@ class ThresholdPanel(QWidget):
             # Without a band, what would open one keeps its distance to the rate above it.
             offered = session.borderline_fpr or min(LARGEST, _BAND_FACTOR * session.fpr)
             self.band_rate.setValue(100 * offered)
+
+    def _follow(self) -> None:
+        # A line that is dragged is followed at once; what comes with another model has time.
+        if not self._next.isActive():
+            self._show()
 
     def _show(self) -> None:
         self._show_rates()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QSlider, QWidget
 
 from ad_desktop.ui.icons import Icons
+from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.viewer.flow import FlowLayout, button_of, group
 from ad_desktop.ui.viewer.paint import Mode
 
@@ -49,7 +50,7 @@ class ViewerControls(QFrame):
         self.actual = self._action(icons, "Actual size", "numeric-1-box-outline", ["1"])
         self.previous = self._action(icons, "Previous picture", "chevron-left", ["Left"])
         self.next = self._action(icons, "Next picture", "chevron-right", ["Right"])
-        self.zoom = QLabel()
+        self.zoom = ElidedLabel(widest="10000 %", right=True)
         self._build()
         self._restore()
         self.mode.currentIndexChanged.connect(self._change)
@@ -93,9 +94,6 @@ class ViewerControls(QFrame):
         flow.addWidget(group([self.colour_map, self.opacity]))
         toggles = (self.contour, self.truth, self.split, self.regions, self.roi)
         flow.addWidget(group([button_of(action) for action in toggles], spacing=2))
-        self.zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("1000 %") + 4)
-        self.zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.zoom.setContentsMargins(0, 0, 4, 0)
         flow.addWidget(group([self.zoom, button_of(self.fit), button_of(self.actual)], spacing=2))
 
     def _action(self, icons: Icons, text: str, icon: str, keys: list[str], tip: str = "") -> QAction:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.items import Item, Verdict
 from ad_desktop.ui.library.delegate import paint_pill
 from ad_desktop.ui.library.rows import VERDICT_TEXT, format_score
 from ad_desktop.ui.session import Session
-from ad_desktop.ui.texts import ElidedLabel
+from ad_desktop.ui.texts import TwoTexts
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.wording import sentence
 
@@ -29,15 +29,15 @@ class VerdictPill(QWidget):
 
     def set_verdict(self, verdict: Verdict) -> None:
         """Show another verdict."""
-        self._verdict = verdict
-        self.setAccessibleName(VERDICT_TEXT[verdict])
-        self.updateGeometry()
-        self.update()
+        if verdict is not self._verdict:
+            self._verdict = verdict
+            self.setAccessibleName(VERDICT_TEXT[verdict])
+            self.update()
 
     def sizeHint(self) -> QSize:
-        text = VERDICT_TEXT[self._verdict]
+        # Room for the longest: another width with each picture would have the whole window arranged anew.
         metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(text) + 18 if text else 0, metrics.height() + 6)
+        return QSize(max(map(metrics.horizontalAdvance, VERDICT_TEXT.values())) + 18, metrics.height() + 6)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         text = VERDICT_TEXT[self._verdict]
@@ -49,8 +49,10 @@ class VerdictPill(QWidget):
             Verdict.ANOMALOUS: colours.anomalous, Verdict.ERROR: colours.warning,
         }.get(self._verdict, colours.dim)  # fmt: skip
         painter = QPainter(self)
+        metrics = self.fontMetrics()
         rect: QRect = self.rect()
-        paint_pill(painter, rect, text, QColor(colour), QColor(colours.window), self.fontMetrics())
+        rect.setLeft(max(0, rect.width() - metrics.horizontalAdvance(text) - 16))
+        paint_pill(painter, rect, text, QColor(colour), QColor(colours.window), metrics)
         painter.end()
 
 
@@ -63,26 +65,17 @@ class ViewerHeader(QFrame):
         super().__init__(parent)
         self._session = session
         self._theme = theme
-        self.name = ElidedLabel(stretch=False)
-        bold = self.name.font()
-        bold.setBold(True)
-        self.name.setFont(bold)
-        self.folder = ElidedLabel(Qt.TextElideMode.ElideLeft)
+        self.name = TwoTexts(bold=True)
         self.pill = VerdictPill(theme)
-        self.detail = ElidedLabel(Qt.TextElideMode.ElideRight)
-        self.known = QLabel()
-        first, second = QHBoxLayout(), QHBoxLayout()
+        self.detail = TwoTexts(apart=True)
+        first = QHBoxLayout()
         first.setSpacing(10)
-        first.addWidget(self.name)
-        first.addWidget(self.folder, 1)
+        first.addWidget(self.name, 1)
         first.addWidget(self.pill)
-        second.setSpacing(10)
-        second.addWidget(self.detail, 1)
-        second.addWidget(self.known)
         text = QVBoxLayout()
         text.setSpacing(2)
         text.addLayout(first)
-        text.addLayout(second)
+        text.addWidget(self.detail)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 6, 12, 6)
         layout.setSpacing(2)
@@ -100,19 +93,19 @@ class ViewerHeader(QFrame):
             signal.connect(self._show)
         self._show()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()
+
     def _show(self) -> None:
         item = self._session.current
-        if item is None:
+        # Pictures and scans have a header each; the one that is not seen follows once it is.
+        if item is None or not self.isVisible():
             return
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, QColor(self._theme.colours.dim))
-        for label in (self.folder, self.detail, self.known):
-            label.setPalette(palette)
-        self.name.setText(item.name)
-        self.folder.setText(item.folder)
+        text, dim = self.palette().color(QPalette.ColorRole.WindowText), QColor(self._theme.colours.dim)
+        self.name.set_texts(item.name, item.folder, (text, dim))
         self.pill.set_verdict(self._session.verdict(item))
-        self.detail.setText(self._describe(item))
-        self.known.setText(_known(item))
+        self.detail.set_texts(self._describe(item), _known(item), (dim, dim))
 
     def _describe(self, item: Item) -> str:
         if item.error:

@@ -34,6 +34,7 @@ _SHARE, _PLACE = 2, 4
 _SHARE_FROM, _PLACE_FROM = 38, 48
 """Widths of the list, in characters, from which it has room for these columns."""
 _LARGEST = 10_000_000
+_WIDEST = "Nothing above 0.000 is as large"
 _ROWS = 4
 
 
@@ -49,7 +50,7 @@ class RegionsPanel(QFrame):
         self._session = session
         self._regions: tuple[Region, ...] = ()
         self._found: Findings | None = None
-        self.summary = ElidedLabel(Qt.TextElideMode.ElideRight, stretch=False)
+        self.summary = ElidedLabel(Qt.TextElideMode.ElideRight, widest=_WIDEST)
         self.smallest = QSpinBox()
         self.smallest.setRange(0, _LARGEST)
         self.smallest.setSuffix(" px")

@@ -81,6 +81,9 @@ class Viewer(QWidget):
         self._build()
         self._find_delay = QTimer(self, singleShot=True, interval=60)
         self._find_delay.timeout.connect(self._request_findings)
+        # The picture comes an event after name and score, so that neither waits for the other to be painted.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._show_picture)
         self._connect(session)
         self._connect_modes()
         self._choose_page()
@@ -140,7 +143,10 @@ class Viewer(QWidget):
         controls.roi.toggled.connect(self._edit_region)
         self.editor.left.connect(lambda: controls.roi.setChecked(False))
         self.roi_bar.closed.connect(lambda: controls.roi.setChecked(False))
-        self._session.model_changed.connect(self._follow_model)
+        # Behind the rest of what a new model changes, so that this is painted before the picture gives up its room.
+        self._room = QTimer(self, singleShot=True, interval=0)
+        self._room.timeout.connect(self._follow_model)
+        self._session.model_changed.connect(self._room.start)
         self.stage.set_split(controls.split.isChecked())
         state = self._settings.value("viewer/splitter")
         if state is not None:
@@ -165,11 +171,18 @@ class Viewer(QWidget):
 
     def _show_current(self, item: Item | None) -> None:
         self._choose_page()
-        self._set_overlay(None)
         if item is None or isinstance(item.sample, VolumeSample):
+            self._set_overlay(None)
             self._set_shown(None)
             self.controls.roi.setChecked(False)
             return
+        self._soon.start()
+
+    def _show_picture(self) -> None:
+        item = self._session.current
+        if item is None or isinstance(item.sample, VolumeSample):
+            return
+        self._set_overlay(None)
         self.source.request(item, [other for other in self._neighbours() if not isinstance(other.sample, VolumeSample)])
         self._follow_results()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +37,25 @@ Distances = list[NDArray[np.float32]]
 Members = NDArray[np.intp]
 
 
-class _Block(NamedTuple):
-    """Members (m, g) of m groups of one size, their rows (m·g, row), and what such groups share, by Gaussian."""
+class _Shared:
+    """What groups of one size share when they are held out, by Gaussian; made once, by the thread that is first."""
 
-    members: NDArray[np.intp]
-    rows: NDArray[np.float16]
-    leaving: Sequence[Leaving]
+    def __init__(self, gaussians: Sequence[CellGaussian], size: int) -> None:
+        self._gaussians = gaussians
+        self._size = size
+        self._lock = Lock()
+        self._made: list[Leaving] = []
+
+    def get(self) -> list[Leaving]:
+        with self._lock:
+            if not self._made:
+                self._made = [gaussian.leaving(self._size) for gaussian in self._gaussians]
+            return self._made
+
+
+def _make(shared: _Shared) -> int:
+    shared.get()
+    return 0
 
 
 class LocalPyramid:
@@ -105,31 +121,37 @@ class LocalPyramid:
 
     def _hold_out(self, store: RowStore, groups: Sequence[int], found: Distances, task: Task) -> Iterator[int]:
         """Put the held-out distances in their places; yields of how many samples at a time."""
-
-        def hold_out(block: _Block) -> None:
-            # One Gaussian after the other, so that what its groups share stays in the processor's cache.
-            for array, gaussian, leaving, cells in zip(
-                found, self.gaussians, block.leaving, self.parts(block.rows), strict=True
-            ):
-                members = cells.reshape(*block.members.shape, *cells.shape[1:])
-                array[block.members] = gaussian.held_out(members, leaving)
-
         workers = min(MAX_WORKERS, worker_count())
         blocks = list(equal_groups(groups, BLOCK))
         small = [members for members in blocks if members.shape[1] <= WHOLE]
-        for block, _ in prefetch(self._blocks(store, small), hold_out, workers=workers, ahead=2 * workers, task=task):
-            yield block.members.size
+        works = self._works(store, small, found)
+        for _, done in prefetch(works, lambda work: work(), workers=workers, ahead=2 * workers, task=task):
+            if isinstance(done, int) and done:
+                yield done
         for [members] in blocks[len(small) :]:
             self._hold_out_large(store, members, found)
             yield len(members)
 
-    def _blocks(self, store: RowStore, members: Iterable[NDArray[np.intp]]) -> Iterator[_Block]:
-        leaving: list[Leaving] = []
-        for together in members:
-            size = together.shape[1]
-            if not leaving or leaving[0].size != size:
-                leaving = [gaussian.leaving(size) for gaussian in self.gaussians]
-            yield _Block(together, store.take(together.ravel().tolist()), leaving)
+    def _works(self, store: RowStore, blocks: Iterable[Members], found: Distances) -> Iterator[Callable[[], int]]:
+        """What is to be done for ``blocks`` (m, g), size by size; each says for how many samples.
+
+        What a size shares is made while those of the size before are still held out, so that no thread waits for it.
+        """
+        sizes = [list(same) for _, same in groupby(blocks, key=lambda members: members.shape[1])]
+        shared = [_Shared(self.gaussians, same[0].shape[1]) for same in sizes]
+        for own, after, same in zip(shared, [*shared[1:], None], sizes, strict=True):
+            for ahead in (own, after):
+                if ahead is not None:
+                    yield partial(_make, ahead)
+            for members in same:
+                yield partial(self._hold_out_block, members, store.take(members.ravel().tolist()), own, found)
+
+    def _hold_out_block(self, members: Members, rows: NDArray[np.float16], shared: _Shared, found: Distances) -> int:
+        """The held-out distances of members (m, g) of m groups, whose rows are (m·g, row)."""
+        # One Gaussian after the other, so that what its groups share stays in the processor's cache.
+        for array, gaussian, leaving, cells in zip(found, self.gaussians, shared.get(), self.parts(rows), strict=True):
+            array[members] = gaussian.held_out(cells.reshape(*members.shape, *cells.shape[1:]), leaving)
+        return members.size
 
     def _hold_out_large(self, store: RowStore, members: Members, found: Distances) -> None:
         """The same for a group that is read twice, block by block: memory must not grow with the group."""

@@ -1,4 +1,4 @@
-"""Rows of the library as they were painted last: while a detector scores, the same few are painted ten times a second."""
+"""Rows of the library as they were painted last: while a detector scores, the same few are painted again and again."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Work = Callable[[], None]
 class Lane:
     """``size`` threads that run what is put in, in order. They start with the first piece of work.
 
-    ``behind`` is by how much they and the threads they start are nicer (0 to 19) than the thread that paints the window.
+    ``behind`` is by how much they, and the threads they start, are nicer (0 to 19) than the thread that paints.
 
     Threads are daemons: a call into a library that cannot be interrupted must not keep the
     program from ending once ``close`` waited long enough for it.
@@ -50,8 +50,8 @@ class Lane:
 
     def _run(self) -> None:
         if self._behind and sys.platform == "linux":
-            # There, unlike what POSIX says, each thread has its own. Else a painter that waits for the interpreter waits
-            # once more for a processor, for milliseconds each time.
+            # There, unlike what POSIX says, each thread has a niceness of its own. Without it a painter that gets the
+            # interpreter waits once more for a processor, for milliseconds each time.
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._behind)
         while (work := self._queue.get()) is not None:

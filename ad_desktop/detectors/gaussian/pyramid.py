@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -139,7 +139,7 @@ class LocalPyramid:
         """
         sizes = [list(same) for _, same in groupby(blocks, key=lambda members: members.shape[1])]
         shared = [_Shared(self.gaussians, same[0].shape[1]) for same in sizes]
-        for own, after, same in zip(shared, [*shared[1:], None], sizes, strict=True):
+        for own, after, same in zip_longest(shared, shared[1:], sizes):
             for ahead in (own, after):
                 if ahead is not None:
                     yield partial(_make, ahead)

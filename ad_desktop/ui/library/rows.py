@@ -111,7 +111,7 @@ class LibraryRows(QStandardItemModel):
         """The items shown, in order."""
         return self._rows
 
-    def item(self, index: QModelIndex | QPersistentModelIndex) -> Item | None:
+    def item_at(self, index: QModelIndex | QPersistentModelIndex) -> Item | None:
         """The item of an index."""
         return self._rows[index.row()] if index.isValid() and index.row() < len(self._rows) else None
 

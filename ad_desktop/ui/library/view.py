@@ -122,7 +122,7 @@ class LibraryView(QTreeView):
         self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().currentChanged(current, previous)
-        item = self._rows.item(current)
+        item = self._rows.item_at(current)
         if item is not None and not self._resetting:
             self._session.set_current(item)
 

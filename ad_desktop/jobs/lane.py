@@ -53,6 +53,8 @@ class Lane:
             # There, unlike what POSIX says, each thread has a niceness of its own. Without it a painter that gets the
             # interpreter waits once more for a processor, for milliseconds each time.
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._behind)
+                thread = threading.get_native_id()
+                nice = os.getpriority(os.PRIO_PROCESS, thread) + self._behind
+                os.setpriority(os.PRIO_PROCESS, thread, min(nice, 19))
         while (work := self._queue.get()) is not None:
             work()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PySide6.QtCore import QThread
@@ -206,3 +209,22 @@ def test_shutdown_does_not_wait_for_ever(qtbot):
     assert time.monotonic() - started < 2
     release.set()
     assert runner.shutdown(5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux only")
+def test_threads_that_compute_give_way_to_the_one_that_paints(qtbot, runner):
+    def niceness(task: Task) -> tuple[int, int]:
+        with ThreadPoolExecutor(1) as pool:
+            inner = pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), inner
+
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    found = {}
+    for lane in LaneName:
+        job = runner.submit("Asking", niceness, lane)
+        job.succeeded.connect(lambda value, lane=lane: found.update({lane: value}))
+    qtbot.waitUntil(lambda: len(found) == len(LaneName))
+    behind = min(own + 10, 19)
+    assert found[LaneName.DETECTOR] == found[LaneName.FILES] == (behind, behind)
+    assert found[LaneName.VIEWER] == (own, own)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own

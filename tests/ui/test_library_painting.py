@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from driving import open_and_fit
 from PySide6.QtCore import QEvent, QObject
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QImage, QPaintEvent
+from PySide6.QtWidgets import QTreeView
+
+from ad_desktop.ui.library import row_pictures
 
 
 class Painted(QObject):
@@ -63,3 +66,57 @@ def test_leafing_down_moves_the_rows_that_stay_in_view(qtbot, window, pictures):
     assert view.verticalScrollBar().value() > 0
     assert painted.heights
     assert max(painted.heights) < view.viewport().height() * 0.6
+
+
+def seen(view: QTreeView) -> QImage:
+    """The list as it is on the screen."""
+    return view.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+
+
+def wait_painted(qtbot, window) -> None:
+    """Until every row has its thumbnail and nothing is waiting to be told."""
+    library = window.library
+    thumbnails = library.view._delegate._thumbnails
+    keys = {item.key for item in library.rows.rows}
+
+    def done() -> None:
+        library.view.viewport().grab()
+        assert thumbnails._kept.keys() >= keys
+        assert not library.rows._pause.isActive()
+
+    qtbot.waitUntil(done)
+
+
+def test_pictures_of_rows_show_what_their_cells_would(qtbot, window, pictures, monkeypatch):
+    open_and_fit(qtbot, window, pictures)
+    view = window.library.view
+    view.select_first()
+    monkeypatch.setattr(row_pictures, "_SPENT", 60.0)
+    wait_painted(qtbot, window)
+    pictured, again = seen(view), seen(view)
+    assert view._pictures._kept
+    assert again == pictured
+    # As Qt paints a list whose rows nobody keeps.
+    monkeypatch.setattr(view._pictures, "draw", lambda *a: a[-1](a[0], a[1]) or True)
+    assert seen(view) == pictured
+    # What is in the row, and so is in its picture, changes.
+    monkeypatch.undo()
+    monkeypatch.setattr(row_pictures, "_SPENT", 60.0)
+    window.library.rows.rows[0].error = "It is damaged."
+    window.library.rows.catch_up()
+    assert seen(view) != pictured
+
+
+def test_rows_that_are_not_painted_in_time_follow(qtbot, window, pictures, monkeypatch):
+    open_and_fit(qtbot, window, pictures)
+    view = window.library.view
+    monkeypatch.setattr(row_pictures, "_SPENT", 60.0)
+    wait_painted(qtbot, window)
+    whole = seen(view)
+    monkeypatch.setattr(row_pictures, "_SPENT", 0.0)
+    view._pictures.clear()
+    assert seen(view) != whole
+    # There is always time for some.
+    monkeypatch.setattr(row_pictures, "_SPENT", 0.002)
+    view.viewport().update()
+    qtbot.waitUntil(lambda: seen(view) == whole)

@@ -9,6 +9,7 @@ import pytest
 from drawn import plain, save
 from driving import drop, open_and_fit, wait_idle
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtWidgets import QApplication
 
 from ad_desktop.data.roi import RegionOfInterest
 from ad_desktop.data.samples import Label
@@ -252,7 +253,8 @@ def test_neighbours_are_ready_before_they_are_asked_for(qtbot, window, tmp_path)
     following = window.library.rows.rows[1]
     qtbot.waitUntil(lambda: following.key in source._pictures)
     qtbot.keyClick(view, Qt.Key.Key_Right)
-    # At once, not after a job: it was there.
+    # With the next event, not after a job: it was there.
+    QApplication.processEvents()
     assert window.viewer._shown.key == following.key
 
 
@@ -266,10 +268,11 @@ def test_pictures_ahead_stay_within_the_memory(qtbot, window, tmp_path, monkeypa
     monkeypatch.setattr(module, "_MEMORY", 3 * each)
     drop(window, tmp_path / "good")
     wait_idle(qtbot, window)
-    source = window.viewer.source
+    source, viewer = window.viewer.source, window.viewer
     for row in range(8):
         window.library.view.setCurrentIndex(window.library.rows.index(row, 0))
-        qtbot.waitUntil(lambda: not source._jobs)
+        key = window.session.current.key
+        qtbot.waitUntil(lambda key=key: viewer._shown is not None and viewer._shown.key == key and not source._jobs)
         assert sum(shown.nbytes for shown in source._pictures.values()) <= 3 * each
         assert window.session.current.key in source._pictures
 

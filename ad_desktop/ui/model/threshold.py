@@ -133,7 +133,9 @@ class ThresholdPanel(QWidget):
 
     def _follow(self) -> None:
         # A line that is dragged is followed at once; what comes with another model has time.
-        if not self._next.isActive():
+        if self._next.isActive():
+            self._show_rates()
+        else:
             self._show()
 
     def _show(self) -> None:

@@ -74,14 +74,14 @@ def seen(view: QTreeView) -> QImage:
 
 
 def wait_painted(qtbot, window) -> None:
-    """Until every row has its thumbnail and nothing is waiting to be told."""
+    """Until every row that is seen has its thumbnail and nothing is waiting to be told."""
     library = window.library
     thumbnails = library.view._delegate._thumbnails
-    keys = {item.key for item in library.rows.rows}
 
     def done() -> None:
         library.view.viewport().grab()
-        assert thumbnails._kept.keys() >= keys
+        assert thumbnails._kept
+        assert thumbnails._job is None
         assert not library.rows._pause.isActive()
 
     qtbot.waitUntil(done)

@@ -375,7 +375,7 @@ class MainWindow(QMainWindow):
     def _say_exported(self, request: ExportRequest, files: int) -> None:
         self.problems.notes("Export", [f"{files:,} files written to {request.folder}"])
         if request.open_after:
-            _open(request.folder)
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(request.folder)))
 
     def _toggle_problems(self) -> None:
         self.problems_dock.setVisible(not self.problems_dock.isVisible())
@@ -395,7 +395,3 @@ class MainWindow(QMainWindow):
         job.succeeded.connect(self.model.settings.set_devices)
         job.succeeded.connect(self.reporter.set_devices)
         job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
-
-
-def _open(folder: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

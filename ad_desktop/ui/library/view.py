@@ -55,6 +55,7 @@ class LibraryView(QTreeView):
         self._rest = QTimer(self, singleShot=True, interval=0)
         self._rest.timeout.connect(self.viewport().update)
         self._pointed = -1
+        self._partly = False
         self._delegate = delegate
         delegate.setParent(self)
         self.setItemDelegate(delegate)
@@ -93,9 +94,12 @@ class LibraryView(QTreeView):
         self.viewport().update()
 
     def repaint_items(self, keys: Sequence[str]) -> None:
-        """Paint the names of these items anew, as their thumbnails have come."""
+        """Paint the rows of these items anew, as their thumbnails have come."""
+        viewport = self.viewport()
         for key in keys:
-            self.update(self._rows.index_of_key(key))
+            place = self.visualRect(self._rows.index_of_key(key))
+            if not place.isEmpty():
+                viewport.update(0, place.top(), viewport.width(), place.height())
 
     def step(self, by: int) -> None:
         """Make the next (1) or previous (-1) row current."""
@@ -161,8 +165,9 @@ class LibraryView(QTreeView):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         row, rect = index.row(), option.rect
-        if row == self._pointed:
-            super().drawRow(painter, option, index)  # styles that mark it know which cell it is
+        if row == self._pointed or self._partly:
+            # Styles that mark it know which cell it is; and Qt leaves out the columns that need not be painted.
+            super().drawRow(painter, option, index)
             return
 
         def paint(onto: QPainter, place: QRect) -> None:
@@ -182,6 +187,7 @@ class LibraryView(QTreeView):
         viewport = self.viewport()
         pointer = viewport.mapFromGlobal(QCursor.pos()) if viewport.underMouse() else None
         self._pointed = -1 if pointer is None else self.indexAt(pointer).row()
+        self._partly = event.rect().width() < viewport.width()
         self._pictures.begin()
         super().paintEvent(event)
         if self._hint and not self._rows.rows:

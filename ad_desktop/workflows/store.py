@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +59,8 @@ def save_model(model: FittedModel, path: Path) -> None:
         tensors["calibration.slice_volumes"] = np.asarray(calibration.slices.volumes, np.int64)
     tensors = {name: _plain(value) for name, value in tensors.items()}
     header, end = _layout(tensors)
-    metadata = {**_metadata(model, state.meta), "content_sha256": "0" * 64, "content_bytes": end}
+    told = _with_places(model, partial(_seen_from, path.absolute().parent))
+    metadata = {**_metadata(told, state.meta), "content_sha256": "0" * 64, "content_bytes": end}
     remove_leftovers(path)
     with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
         _write_all(file, _header(metadata, header))
@@ -71,6 +73,25 @@ def save_model(model: FittedModel, path: Path) -> None:
         # Of the same length, so that what follows stays where it is.
         file.seek(0)
         _write_all(file, _header({**metadata, "content_sha256": content.hexdigest()}, header))
+
+
+def _with_places(model: FittedModel, moved: Callable[[str], str]) -> FittedModel:
+    """The model with the places of masks and lesions changed by ``moved``."""
+    scans = model.scans and replace(model.scans, settings=model.scans.settings.with_places(moved))
+    return replace(model, scans=scans, slices=model.slices and model.slices.with_places(moved))
+
+
+def _seen_from(folder: Path, place: str) -> str:
+    """A place as it is written in a model file: from its folder, so that both can move, and no home is told."""
+    try:
+        return Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:
+        # On another drive.
+        return place
+
+
+def _found_from(folder: Path, place: str) -> str:
+    return os.path.normpath(folder / place)
 
 
 def check_target(path: Path) -> None:
@@ -102,7 +123,7 @@ def load_model(path: Path, device: str = "auto", task: Task | None = None, netwo
             verified = beside.submit(_verify, path, start, metadata)
             try:
                 tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
-                model = _build(metadata, tensors, device)
+                model = _with_places(_build(metadata, tensors, device), partial(_found_from, path.absolute().parent))
             except Exception:
                 # What is wrong with a damaged file is its damage, and not what that leads to.
                 verified.result()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ad_desktop.data.volumes.masks import describe_body
@@ -97,6 +97,11 @@ class SliceSettings:
         if not math.isfinite(above):
             raise UserError(f"above={self.above}: write none, or a value in the scans' unit such as 2.5.")
         return Marking(self.min_ml, self.peak, above)
+
+    def with_places(self, moved: Callable[[str], str]) -> SliceSettings:
+        """The same with each file or folder that the user named changed by ``moved``."""
+        mask = self.mask if self.mask in MASKS else moved(self.mask)
+        return replace(self, mask=mask, lesions=moved(self.lesions) if self.lesions else "")
 
     def chosen(self, first: int, last: int) -> range:
         """The slices to look at, 0-based, where the body reaches from ``first`` to ``last``; ``UserError``."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from ad_desktop.workflows.fit import FitOptions, FitOutcome
 from ad_desktop.workflows.scans.fit import fit_scans
 from ad_desktop.workflows.scans.predict import predict_scans
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
-from ad_desktop.workflows.store import load_model, save_model
+from ad_desktop.workflows.store import load_model, read_metadata, save_model
 
 SPACING = (2.0, 2.5, 3.0)  # x, y, z
 DIRECTIONS = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)  # a sagittal scan, its rows towards the feet
@@ -234,6 +236,21 @@ def test_masks_of_ones_own(tmp_path: Path) -> None:
     assert "no mask of its name" in str(result.error)
     with pytest.raises(UserError, match="no such file"):
         fit_scans(NORMAL[:3], options, SliceSettings(mask=str(tmp_path / "gone")), opener, Task())
+    # A model and its masks may move together, and do not tell where they were.
+    home, moved = tmp_path / "home of somebody", tmp_path / "elsewhere"
+    home.mkdir()
+    masks.rename(home / "masks")
+    assert found.model.scans is not None
+    view = replace(found.model.scans, settings=replace(settings, mask=str(home / "masks")))
+    save_model(replace(found.model, scans=view), home / "m.adm")
+    assert read_metadata(home / "m.adm")["scans"]["settings"]["mask"] == "masks"
+    assert "somebody" not in json.dumps(read_metadata(home / "m.adm")["scans"])
+    home.rename(moved)
+    opened = load_model(moved / "m.adm")
+    assert opened.scans is not None
+    assert opened.scans.settings.mask == str(moved / "masks")
+    [(result, _)] = predict_scans(opened, scans("lesion100"), opener, Task())
+    assert result.error is None
 
 
 def test_options_that_cannot_be(tmp_path: Path) -> None:

@@ -304,7 +304,15 @@ class AutoPaint(Detector):
         # Scans that are not aligned differ in spacing more than heads do: as many pixels as those have.
         least = max(self.multiple, LEAST_PIXELS if self.learns_parts else 0)
         recipe = replace(recipe, crop_mm=max(recipe.crop_mm, least * chosen.spacing))
-        return Plan(self._schedule(), chosen.spacing, chosen.align, recipe, SIZES[chosen.network], self._stage())
+        return Plan(
+            self._schedule(),
+            chosen.spacing,
+            chosen.align,
+            recipe,
+            SIZES[chosen.network],
+            self._stage(),
+            even=chosen.even,
+        )
 
     def state(self) -> State:
         """What was learned, and of which pictures or scans."""

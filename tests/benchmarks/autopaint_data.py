@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -22,16 +23,17 @@ from ad_desktop.workflows.store import load_model
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network, the grid it works on, and the healthy mean and spread there."""
+    """A network, the grid it works on, the healthy mean and spread there, and how a scan is made even."""
 
     painter: Painter
     grid: Grid
     mean: np.ndarray
     spread: np.ndarray
+    even: Callable[[Scan], Scan] = lambda scan: scan
 
     def scan(self, image: Path, labels: Path) -> Scan:
         """A scan laid on the grid, beside the healthy statistics."""
-        return Scan(*aligned_scan(self, image, labels), self.mean, self.spread)
+        return self.even(Scan(*aligned_scan(self, image, labels), self.mean, self.spread))
 
 
 def scans_of(data: Path, part: str) -> list[tuple[Path, Path]]:
@@ -60,8 +62,8 @@ def aligned_scan(fitted: Fitted, image: Path, labels: Path) -> tuple[np.ndarray,
     return aligned(fitted.grid, image, labels)
 
 
-def load_shipped(path: Path) -> Fitted:
-    """What a model file of scans holds."""
+def load_shipped(path: Path, even: bool) -> Fitted:
+    """What a model file of scans holds; ``even``: scans are made even as the model has it."""
     import torch
 
     torch.set_num_threads(1)
@@ -69,7 +71,8 @@ def load_shipped(path: Path) -> Fitted:
     if not isinstance(detector, AutoPaint) or detector.scans_ is None:
         raise SystemExit(f"{path} is no AutoPaint model of scans")
     model = detector.scans_
-    return Fitted(model.painter, model.grid, model.mean, model.spread)
+    found = Fitted(model.painter, model.grid, model.mean, model.spread)
+    return replace(found, even=lambda scan: model.even(scan)[0]) if even else found
 
 
 def load_fitted(folder: Path) -> Fitted:

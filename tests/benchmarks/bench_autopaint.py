@@ -1,6 +1,6 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
-Usage: bench_autopaint.py MODEL [DENOISER] --data FOLDER [--tune] [--multi-pass] [--count N] [--healthy N]
+Usage: bench_autopaint.py MODEL [DENOISER] --data FOLDER [--even] [--tune] [--multi-pass] [--count N] [--healthy N]
 
 MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain (left
 out, there are no figures of it), FOLDER has train and validation with t1 and labels. Every method's map gets the same
@@ -139,8 +139,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--healthy", type=int, default=12, help="scans that levels and thresholds come from")
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
     parser.add_argument("--multi-pass", action="store_true", help="paint into holes of three sizes, too: slow")
+    parser.add_argument("--even", action="store_true", help="make scans even first, for all methods")
     options = parser.parse_args(argv)
-    fitted = load_shipped(options.model)
+    fitted = load_shipped(options.model, options.even)
     other = load_fitted(options.denoiser).painter if options.denoiser else None
     residuals = residuals_of(fitted.painter, other, HOLES_MM if options.multi_pass else ())
     start = time.process_time()
@@ -182,7 +183,7 @@ def measure(
     for number, pair in enumerate(pairs):
         image, mask = aligned_scan(fitted, *pair)
         painted, lesions = paint_lesions(image, mask, fitted.grid.spacing, seed + number)
-        scan = Scan(painted, mask, fitted.mean, fitted.spread)
+        scan = fitted.even(Scan(painted, mask, fitted.mean, fitted.spread))
         truth = np.any([lesion.mask for lesion in lesions], axis=0)
         for name, score in maps_of(fitted.painter, residuals(scan), sigma, scan).items():
             parts = [lesion.mask[mask] for lesion in lesions]
@@ -190,14 +191,16 @@ def measure(
         print(f"scan {number + 1} of {len(pairs)}", flush=True)
         if number % 4 == 3 and number + 1 < len(pairs):
             show({name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()})
-    gains = [
-        average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0])
-        for a, b in zip(collected[REFINED], collected[FIRST], strict=True)
-    ]
-    better, error = sum(gain > 0 for gain in gains), np.std(gains) / max(1, len(gains) - 1) ** 0.5
-    print(
-        f"refinement, paired: volume AP {np.mean(gains):+.4f} ± {error:.4f}, better on {better} of {len(gains)} scans"
-    )
+    for what, figure in (
+        ("AP", lambda item, _: average_precision_score(item[1], item[0])),
+        ("Dice at the threshold", lambda item, name: dice(item[0] > threshold[name], item[1])),
+    ):
+        both = zip(collected[REFINED], collected[FIRST], strict=True)
+        gains = [figure(a, REFINED) - figure(b, FIRST) for a, b in both]
+        better, error = sum(gain > 0 for gain in gains), np.std(gains) / max(1, len(gains) - 1) ** 0.5
+        print(
+            f"refinement, paired: {what} {np.mean(gains):+.4f} ± {error:.4f}, better on {better} of {len(gains)} scans"
+        )
     kinds(collected, threshold)
     return {name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()}
 

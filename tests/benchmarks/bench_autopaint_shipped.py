@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from autopaint_data import aligned, scans_of
-from bench_autopaint import RATE, figures, show
+from bench_autopaint import RATE, dice, figures, show
 from lesions import paint_lesions
 from sklearn.metrics import average_precision_score
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stages = {"first pass": replace(model.plan.stage, refinement=None), "shipped": model.plan.stage}
 
     def scores(image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-        scan = Scan(image, mask, model.mean, model.spread)
+        scan, _ = model.even(Scan(image, mask, model.mean, model.spread))
         return {n: examine(model.painter, scan, model.sigma, s, Task()).score[mask] for n, s in stages.items()}
 
     start = time.process_time()
@@ -59,9 +59,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         if number % 4 == 3 or number == options.count - 1:
             print(f"{number + 1} scans, {time.process_time() - start:.0f} s of processor time")
             show({name: figures(items, threshold[name]) for name, items in spoilt.items()})
-            pairs = zip(spoilt["shipped"], spoilt["first pass"], strict=True)
-            gains = [average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0]) for a, b in pairs]
-            print(f"refinement, paired: {np.mean(gains):+.4f}, better on {sum(g > 0 for g in gains)} of {len(gains)}")
+            both = list(zip(spoilt["shipped"], spoilt["first pass"], strict=True))
+            ranked = [average_precision_score(a[1], a[0]) - average_precision_score(b[1], b[0]) for a, b in both]
+            cut = [
+                dice(a[0] > threshold["shipped"], a[1]) - dice(b[0] > threshold["first pass"], b[1]) for a, b in both
+            ]
+            for what, gains in (("AP", ranked), ("Dice", cut)):
+                error = np.std(gains) / max(1, len(gains) - 1) ** 0.5
+                better = f"better on {sum(g > 0 for g in gains)} of {len(gains)}"
+                print(f"refinement, paired: {what} {np.mean(gains):+.4f} ± {error:.4f}, {better}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ad_desktop.detectors.painting.corrupt import NOISE, coarse_noise, corrupted
 from ad_desktop.detectors.painting.holes import random_holes
 from ad_desktop.detectors.painting.template import Template
+from ad_desktop.task import Task
 
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -93,10 +94,13 @@ class Recipe:
         return slices + EXTRA_CHANNELS + (self.modalities - 1) * (slices + EXTRA_OF_MORE)
 
 
-def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask]) -> list[Scan]:
+def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask], task: Task | None = None) -> list[Scan]:
     """Scans beside the statistics of all others, so that a network cannot read a scan's own values from them."""
-    template = Template.of(images, masks)
-    return [Scan(i, m, *template.less([(i, m)]).statistics()) for i, m in zip(images, masks, strict=True)]
+    template, found = Template.of(images, masks), []
+    for image, mask in zip(images, masks, strict=True):
+        (task or Task()).check()
+        found.append(Scan(image, mask, *template.less([(image, mask)]).statistics()))
+    return found
 
 
 def apart(image: FloatArray, mask: Mask) -> Scan:

@@ -31,9 +31,12 @@ def painted_over(model: PaintModel, volume: Volume, mask: Mask, region: Mask, ta
     drawn = region & mask
     if not holes.any() or not drawn.any():
         raise UserError("The region lies outside what is examined of the scan: draw it on the body.")
+    shown, own = model.even(scan, holes)
     # Slices without a hole need not be painted.
-    near = replace(scan, mask=scan.mask & holes.any(axis=(1, 2), keepdims=True))
+    near = replace(shown, mask=scan.mask & holes.any(axis=(1, 2), keepdims=True))
     painted = model.painter.paint(near, holes, task).image
+    if own is not None:
+        painted = own.undo(painted)
     healthy = resample(np.where(holes, painted, scan.image), affine, volume.affine, volume.shape)
     low, high = model.scaling.ends(volume.array, mask)
     values = np.float32(low) + healthy * np.float32(high - low)

@@ -8,8 +8,9 @@ import numpy as np
 
 from ad_desktop.detectors.painting.batches import Scan
 
-FARTHER = 2.0
-"""A scan is unlike the others where its correlation is this many times farther from 1 than any healthy one's."""
+FARTHER = 3.0
+"""A scan is unlike the others where its correlation is this many times farther from 1 than half the healthy ones' are:
+the odd one among a dozen was 2.4 times as far."""
 LEAST = 0.3
 """At least this far from 1: a few healthy scans can be very much alike, and a large lesion lowers it, too."""
 
@@ -28,10 +29,13 @@ def remark(found: float, healthy: Sequence[float], what: str = "") -> str:
     ``healthy`` are the correlations of scans that were not learned; where there are none, nothing is said. ``what``
     names the modality where there are several.
     """
-    if not healthy or 1 - found <= max(LEAST, FARTHER * (1 - min(healthy))):
+    if not healthy:
+        return ""
+    usual = float(np.median(healthy))
+    if 1 - found <= max(LEAST, FARTHER * (1 - usual)):
         return ""
     return (
         f"it looks unlike the normal scans as a whole{f' in {what}' if what else ''}: its correlation with their mean "
-        f"is {found:.2f}, that of healthy scans {min(healthy):.2f} or more. Another scanner, sequence, or outline of "
+        f"is {found:.2f}, that of healthy scans {usual:.2f}. Another scanner, sequence, or outline of "
         "the body? Do not rely on its score or on what is marked"
     )

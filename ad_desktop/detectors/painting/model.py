@@ -15,6 +15,7 @@ from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
 from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, joined, leave_one_out
+from ad_desktop.detectors.painting.evening import SHARES, Evened, evened, usual_quantiles
 from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.laying import check, lay
@@ -36,7 +37,8 @@ HELD_OUT_EVERY = 5
 class Plan:
     """How to fit: spacing in mm, alignment (see ``Grid``), slices, network widths, schedule and stage.
 
-    ``window`` holds the values that become 0 and 1 (None: what suits the scans' unit, see ``Scaling``).
+    ``window`` holds the values that become 0 and 1 (None: what suits the scans' unit, see ``Scaling``). ``even``: scans
+    that are aligned, and scaled by their own values, are made even before they are looked at.
     """
 
     schedule: Schedule
@@ -46,6 +48,7 @@ class Plan:
     widths: tuple[int, ...] = (16, 32, 64, 96)
     stage: Stage = field(default_factory=Stage)
     window: tuple[float, float] | None = None
+    even: bool = False
 
     @property
     def multiple(self) -> int:
@@ -76,13 +79,17 @@ class Examined(NamedTuple):
 
 
 class Modality(NamedTuple):
-    """How values of one modality are scaled, and what is healthy: mean and spread at each place of the grid."""
+    """How values of one modality are scaled, and what is healthy: mean and spread at each place of the grid.
+
+    ``usual`` are the quantiles that scans are brought to; none where they are not made even.
+    """
 
     scaling: Scaling
     unit: str
     name: str
     mean: FloatArray
     spread: FloatArray
+    usual: FloatArray = np.empty(0, np.float32)
 
     def scan(self, image: FloatArray, mask: Mask) -> Scan:
         """A scan's values beside what is healthy."""
@@ -95,7 +102,8 @@ class Modality(NamedTuple):
         # Models of before there were windows do not name the unit.
         unit = told.get("unit", next((u for u in (HU, SUV) if Scaling.for_unit(u) == scaling), ""))
         mean, spread = (np.asarray(tensors[_of(name, number)], np.float32) for name in ("mean", "spread"))
-        return cls(scaling, str(unit), str(told["modality"]), mean, spread)
+        usual = np.asarray(tensors.get(_of("usual", number), ()), np.float32)
+        return cls(scaling, str(unit), str(told["modality"]), mean, spread, usual)
 
 
 class PaintModel:
@@ -109,8 +117,10 @@ class PaintModel:
         # Of each modality, how like their mean healthy scans are that were kept apart.
         self.alike = [list(values) for values in alike] or [[] for _ in modalities]
         # Kept with half the bits, and so used with no more.
-        self.modalities = [m._replace(mean=_halved(m.mean), spread=_halved(m.spread)) for m in modalities]
-        self.scaling, self.unit, self.modality, self.mean, self.spread = self.modalities[0]
+        self.modalities = [
+            m._replace(mean=_halved(m.mean), spread=_halved(m.spread), usual=_halved(m.usual)) for m in modalities
+        ]
+        self.scaling, self.unit, self.modality, self.mean, self.spread, _ = self.modalities[0]
         self.net, self.sigma = net.half().float(), {name: _halved(part) for name, part in sigma.items()}
         self.painter = Painter(net, plan.recipe, grid.spacing, device)
 
@@ -136,17 +146,20 @@ class PaintModel:
         scalings = [Scaling.for_unit(one.unit, None if i else plan.window) for i, one in enumerate(every)]
         grid = common_grid(placements, plan.spacing, plan.align, plan.multiple)
         laid = [lay(volume, mask, grid, scalings, first) for volume, mask in volumes]
-        known, others, templates = _learned(laid, plan.recipe.aligned)
+        known, others, templates = _learned(laid, plan.recipe.aligned, task)
         if not plan.recipe.aligned:
             grid = replace(grid, shape=(1, 1, 1))
         kinds = [Modality(s, v.unit, v.modality, *t) for s, v, t in zip(scalings, every, templates, strict=True)]
+        if plan.even and plan.recipe.aligned:
+            kinds = [_with_usual(kind, [scan.seen_as(i) for scan in known]) for i, kind in enumerate(kinds)]
         net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed, len(every))
         if plan.stage.networked:
             trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
             net.load_state_dict(trainer.fit(known, others, task, watch))
         model = cls(plan, grid, kinds, net, {}, device)
         for channel in range(len(every)):
-            found = deviations(model.painter, [scan.seen_as(channel) for scan in others], plan.stage, task)
+            shown = [model.even(scan)[0].seen_as(channel) for scan in others]
+            found = deviations(model.painter, shown, plan.stage, task)
             part = (slice(None) if plan.recipe.aligned else slice(1),) * 3
             model.sigma |= {_of(name, channel): _halved(value[part]) for name, value in found.items()}
             if plan.recipe.aligned:
@@ -159,9 +172,12 @@ class PaintModel:
         passes = self.plan.stage.passes(self.painter)
         if passes:
             task = Passes(task, passes * len(self.modalities) * int(scan.mask.any(axis=(1, 2)).sum()))
-        every = [self._seen(scan.seen_as(channel), task) for channel in range(len(self.modalities))]
+        shown, own = self.even(scan)
+        every = [self._seen(shown.seen_as(channel), task) for channel in range(len(self.modalities))]
         # What differs in any modality counts; what is shown is the scan itself.
         found = every[0]._replace(score=np.max([one.score for one in every], axis=0))
+        if own is not None:
+            found = found._replace(difference=self._put_back(scan, shown.image, found.difference, own))
         return Examined(found, affine, self.scaling.contrast(volume.array, mask), self._remark(scan))
 
     def laid(self, volume: Volume, mask: Mask) -> tuple[Scan, Affine]:
@@ -175,6 +191,29 @@ class PaintModel:
         images, inside = lay(volume, mask, grid, [m.scaling for m in self.modalities], kind)
         [scan] = joined([[m.scan(image, inside)] for m, image in zip(self.modalities, images, strict=True)])
         return scan, grid.affine(placement)
+
+    def _put_back(self, scan: Scan, shown: FloatArray, difference: FloatArray, own: Evened) -> FloatArray:
+        """The difference of a scan, not of its evened image that was ``shown``, to healthy appearance."""
+        replaced = difference != 0
+        if 2 * np.count_nonzero(replaced) < np.count_nonzero(scan.mask):
+            # What does not belong changed how even the scan was made around it.
+            own = self.even(scan, replaced)[1] or own
+        return np.where(replaced, scan.image - own.undo(shown - difference), 0).astype(np.float32)
+
+    def even(self, scan: Scan, hidden: Mask | None = None) -> tuple[Scan, Evened | None]:
+        """A scan as the network is to see it, and how its first modality was made even, if it was.
+
+        What is ``hidden`` has no part in that.
+        """
+        spacing = self.grid.spacing
+        made = [
+            evened(one.image, one.mask, one.mean, kind.usual, spacing, hidden) if len(kind.usual) else None
+            for one, kind in zip(scan.modalities, self.modalities, strict=True)
+        ]
+        parts = [
+            one if m is None else replace(one, image=m.image) for one, m in zip(scan.modalities, made, strict=True)
+        ]
+        return joined([[part] for part in parts])[0], made[0]
 
     def _remark(self, scan: Scan) -> str:
         """What should be known of a scan as a whole: the first modality that is unlike the normal ones."""
@@ -201,6 +240,8 @@ class PaintModel:
             for i, m in enumerate(self.modalities)
         )
         count = self.plan.recipe.context
+        if any(len(m.usual) for m in self.modalities):
+            values += "; how bright they are, and how that changes slowly, was brought to that of the normal scans"
         return (
             f"Scans were resampled to {self.grid.spacing:g} mm and {where}; {values}; slices were seen with {count} "
             f"neighbour{'s' * (count != 1)} on each side."
@@ -211,6 +252,7 @@ class PaintModel:
         found: dict[str, Array] = {}
         for number, modality in enumerate(self.modalities):
             found |= {_of("mean", number): modality.mean, _of("spread", number): modality.spread}
+            found |= {_of("usual", number): modality.usual} if len(modality.usual) else {}
         found |= {f"sigma.{name}": value if np.ptp(value) else value[:1, :1, :1] for name, value in self.sigma.items()}
         found |= {f"net.{name}": value.cpu().numpy() for name, value in self.net.state_dict().items()}
         return {name: value.astype(np.float16) for name, value in found.items()}
@@ -237,7 +279,7 @@ class PaintModel:
             grid = Grid.from_json(meta["grid"])
             told = [meta, *meta.get("partners", ())]
             modalities = [Modality.from_json(one, number, tensors) for number, one in enumerate(told)]
-            if len(modalities) != recipe.modalities:
+            if len(modalities) != recipe.modalities or any(len(m.usual) not in (0, len(SHARES)) for m in modalities):
                 raise ValueError("as many modalities as the network has")
             maps = [part for m in modalities for part in (m.mean, m.spread)]
             sigma = {name: np.asarray(value, np.float32) for name, value in _part(tensors, "sigma.").items()}
@@ -254,7 +296,7 @@ class PaintModel:
 
 
 def _learned(
-    laid: Sequence[tuple[list[FloatArray], Mask]], aligned: bool
+    laid: Sequence[tuple[list[FloatArray], Mask]], aligned: bool, task: Task
 ) -> tuple[list[Scan], list[Scan], list[tuple[FloatArray, FloatArray]]]:
     """Scans to learn from, scans kept apart, and each modality's healthy mean and spread."""
     kept = set(held_out(len(laid)))
@@ -264,7 +306,7 @@ def _learned(
         images = [images[channel] for images, _ in ours]
         if aligned:
             template = Template.of(images, masks).statistics()
-            known.append(leave_one_out(images, masks))
+            known.append(leave_one_out(images, masks, task))
             others.append([Scan(images[channel], mask, *template) for images, mask in held])
         else:
             # Each scan is worked on by itself: nothing is kept of any place.
@@ -273,6 +315,13 @@ def _learned(
             others.append([apart(images[channel], mask) for images, mask in held])
         templates.append(template)
     return joined(known), joined(others), templates
+
+
+def _with_usual(kind: Modality, scans: Sequence[Scan]) -> Modality:
+    """A modality with the quantiles of normal scans, where each is scaled by its own values."""
+    if kind.scaling.kind != "percentiles":
+        return kind
+    return kind._replace(usual=usual_quantiles([scan.image for scan in scans], [scan.mask for scan in scans]))
 
 
 def _of(name: str, channel: int) -> str:

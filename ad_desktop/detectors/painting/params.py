@@ -35,6 +35,11 @@ class AutoPaintParams:
         "is healthy at each place is learned; or not at all (none): for scans of different parts, whole bodies, and "
         "the lesion-free slices of a few scans", choices=ALIGNMENTS,
     )  # fmt: skip
+    even: bool = param(
+        False, "Bring how bright a scan is, and how that changes slowly across the body, to the normal scans, which "
+        "differs between scanners; large bright lesions are then found less well. For scans in no unit (MR) that are "
+        "laid over each other",
+    )  # fmt: skip
     image_size: int = param(128, "Side in pixels that pictures, not scans, are scaled to", minimum=16)
     voxel_fpr: float = param(
         0.005, "Share of healthy voxels that may lie above the map's threshold", minimum=1e-6, maximum=0.5

@@ -13,11 +13,12 @@ from scans import aligned
 
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
-from ad_desktop.detectors.painting.batches import Recipe
+from ad_desktop.detectors.painting.batches import Recipe, leave_one_out
 from ad_desktop.detectors.painting.names import COMBINED, DISCS, INPAINT
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.detectors.painting.refine import Refinement
 from ad_desktop.detectors.painting.stages import Stage, deviations, examine
+from ad_desktop.detectors.painting.template import Template
 from ad_desktop.errors import Cancelled
 from ad_desktop.task import Task
 
@@ -81,3 +82,19 @@ def test_scoring_stops_with_the_pass_it_is_in(name: str) -> None:
         assert total > 3
         stops = sorted({1, total // 2, total - 1})
         assert [passes(network, job, stop) for stop in stops] == [(stop, True) for stop in stops]
+
+
+def test_comparing_scans_with_the_others_stops_with_the_scan_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, seen, less = Task(), [], Template.less
+
+    def watched(self: Template, members: Any) -> Template:
+        seen.append(members)
+        if len(seen) == 2:
+            task.cancel()
+        return less(self, members)
+
+    monkeypatch.setattr(Template, "less", watched)
+    images, masks = [scan.image for scan in SCANS], [scan.mask for scan in SCANS]
+    with pytest.raises(Cancelled):
+        leave_one_out(images, masks, task)
+    assert len(seen) == 2

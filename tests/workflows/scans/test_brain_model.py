@@ -8,6 +8,7 @@ import numpy as np
 
 from ad_desktop.detectors.autopaint import AutoPaint
 from ad_desktop.detectors.painting.batches import Scan
+from ad_desktop.detectors.painting.likeness import likeness, remark
 from ad_desktop.detectors.painting.stages import examine
 from ad_desktop.resources import resource
 from ad_desktop.task import Task
@@ -25,6 +26,25 @@ def test_it_is_small_and_says_where_it_is_from() -> None:
     assert len(model.normal_keys) == 60
     # Where the scans lay is nobody's business.
     assert not any("/work/" in key or "/home/" in key for key in model.normal_keys)
+
+
+def test_it_tells_how_its_fit_went_from_the_first_step_to_the_last() -> None:
+    detector = load_model(MODELS / "brain-t1.adm", "cpu").detector
+    assert isinstance(detector, AutoPaint)
+    assert [step for step, _ in detector.history_] == list(range(100, detector.params.steps + 1, 100))
+    losses = [loss for _, loss in detector.history_]
+    assert losses[-1] == min(losses) < 0.5 * losses[0]
+
+
+def test_it_tells_healthy_brains_from_others() -> None:
+    detector = load_model(MODELS / "brain-t1.adm", "cpu").detector
+    assert isinstance(detector, AutoPaint)
+    assert detector.scans_ is not None
+    fitted = detector.scans_
+    brain = fitted.mean > 0.2
+    for image, alike in ((fitted.mean, True), (1 - fitted.mean, False)):
+        found = likeness(Scan(np.where(brain, image, 0).astype(np.float32), brain, fitted.mean, fitted.spread))
+        assert (remark(found, fitted.alike[0]) == "") is alike
 
 
 def test_it_paints_over_what_it_never_saw_in_a_brain() -> None:

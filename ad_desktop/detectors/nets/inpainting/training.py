@@ -71,7 +71,10 @@ class Trainer:
         """
         message = self._resume(task)
         steps, state = self.schedule.steps, self.state
-        fixed = [self._batch(held_out, VALIDATION, n) for n in range(VALIDATION_BATCHES)]
+        fixed = []
+        for number in range(VALIDATION_BATCHES):
+            task.check()
+            fixed.append(self._batch(held_out, VALIDATION, number))
         showing = Showing(state.losses, held_out, self.recipe, self.spacing, steps, task, self.schedule.seed)
         tell = watch or _nobody
         for known in state.losses.validation:

@@ -94,9 +94,10 @@ def make_window(app: QApplication, runner: JobRunner, log_file: Path) -> MainWin
         resource("sample"), resource("scans", "brain-two-lesions.nii.gz"),
         resource("scans", "brain-two-lesions_mask.nii.gz"), resource("models", "brain-t1.adm"),
     )  # fmt: skip
+    sheet = StyleSheet(app, theme)
     window = MainWindow(runner, Session(), theme, settings, detectors(), bundled, log_file, app.windowIcon())
     # Not before: each part would be styled again with each place that it is put into.
-    StyleSheet(app, theme)
+    sheet.apply()
     return window
 
 

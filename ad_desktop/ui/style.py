@@ -39,16 +39,20 @@ QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; paddi
 
 
 class StyleSheet(QObject):
-    """Keeps the application's sheet in the theme's colours."""
+    """Keeps the application's sheet in the theme's colours, from the first ``apply`` on.
+
+    To be made before the widgets, so that it hears of other colours first: a new sheet gives widgets back the palettes
+    that they had before.
+    """
 
     def __init__(self, app: QApplication, theme: Theme) -> None:
         super().__init__(theme)
         self._app = app
         self._theme = theme
-        theme.changed.connect(self._apply)
-        self._apply()
+        theme.changed.connect(self.apply)
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
+        """Style the application."""
         c = self._theme.colours
         hover = "#0a58a8" if not self._theme.dark else "#6db2f5"
         self._app.setStyleSheet(_SHEET.format(hover=hover, **asdict(c)))

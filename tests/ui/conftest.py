@@ -56,7 +56,7 @@ def settings(tmp_path: Path) -> QSettings:
 @pytest.fixture
 def theme(qapp: QApplication) -> Iterator[Theme]:
     made = Theme(qapp)
-    StyleSheet(qapp, made)
+    StyleSheet(qapp, made).apply()
     yield made
     made.deleteLater()
 

@@ -428,3 +428,16 @@ def test_light_and_dark_repaint_everything(qtbot, window, theme, pictures):
         seen[appearance] = image.pixelColor(5, image.height() - 5).lightnessF()
     assert seen[Appearance.LIGHT] > 0.8
     assert seen[Appearance.DARK] < 0.3
+
+
+def test_texts_of_second_rank_follow_the_appearance(window, theme):
+    from PySide6.QtGui import QPalette
+
+    from ad_desktop.ui.model.section import DimLabel
+    from ad_desktop.ui.theme import Appearance
+
+    labels = window.findChildren(DimLabel)
+    for appearance in (Appearance.LIGHT, Appearance.DARK, Appearance.LIGHT):
+        theme.set_appearance(appearance)
+        colours = {label.palette().color(QPalette.ColorRole.WindowText).name() for label in labels}
+        assert colours == {theme.colours.dim}

@@ -39,6 +39,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder = chosen.out.absolute() / bundle_name()
     freeze(folder, chosen.work.absolute())
+    drop_dangling(folder)
     link_window(folder)
     lay_open(folder / INSIDE / "shiboken6")
     compile_sources(folder / INSIDE / "shiboken6", folder / INSIDE)
@@ -69,6 +70,13 @@ def freeze(folder: Path, work: Path) -> None:
          "--workpath", str(work), str(ROOT / "packaging" / "ad_desktop.spec")],
         env=environment, cwd=ROOT, check=True,
     )  # fmt: skip
+
+
+def drop_dangling(folder: Path) -> None:
+    """Remove links that PyInstaller made to libraries that are left out."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.exists():
+            path.unlink()
 
 
 def link_window(folder: Path) -> None:

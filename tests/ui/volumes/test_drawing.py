@@ -76,7 +76,7 @@ def asked(monkeypatch) -> list[np.ndarray]:
 def test_a_drawn_region_is_painted_over_and_can_be_undone(world, asked, key):
     scan = head()
     viewer = painted(world, scan)
-    world.session._model = SimpleNamespace(scan_unit="")
+    world.session._model = SimpleNamespace(scan_unit="", slice_threshold=None)
     before = viewer.layering.residual.array.copy()
     press(world, key)
     view = world.view(Plane.CORONAL)
@@ -103,7 +103,7 @@ def test_a_drawn_region_is_painted_over_and_can_be_undone(world, asked, key):
 
 def test_without_a_pen_the_mouse_draws_nothing(world, asked):
     viewer = painted(world, head())
-    world.session._model = SimpleNamespace(scan_unit="")
+    world.session._model = SimpleNamespace(scan_unit="", slice_threshold=None)
     press(world, Qt.Key.Key_O)
     press(world, Qt.Key.Key_O)
     assert viewer.scene.pen is None
@@ -114,7 +114,7 @@ def test_without_a_pen_the_mouse_draws_nothing(world, asked):
 
 def test_what_cannot_be_painted_is_told(world, monkeypatch):
     viewer = painted(world, head())
-    world.session._model = SimpleNamespace(scan_unit="")
+    world.session._model = SimpleNamespace(scan_unit="", slice_threshold=None)
 
     def refuse(*_):
         raise UserError("The region lies outside what is examined of the scan: draw it on the body.")

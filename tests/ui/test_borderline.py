@@ -114,3 +114,14 @@ def test_percentiles_are_those_of_the_command_line(qtbot, window, pictures):
     assert any(item.score in scores for item in session.items.values())
     for item in session.items.values():
         assert session.percentile(item) == pytest.approx(percentile(item.score, scores))
+
+
+@pytest.mark.parametrize(("n", "measured"), [(12, "15\N{NO-BREAK SPACE}%"), (39, "5.0\N{NO-BREAK SPACE}%")])
+def test_an_extrapolated_rate_is_below_what_the_normal_ones_measure(n, measured):
+    from ad_desktop.scoring.thresholds import conformal_threshold
+    from ad_desktop.ui.model.threshold import _warning
+
+    scores = np.arange(n, dtype=float)
+    below = conformal_threshold(scores, range(n), 2 / (n + 1) - 0.001)
+    assert f"rates down to {measured}." in _warning(below, "scans")
+    assert _warning(conformal_threshold(scores, range(n), 2 / (n + 1)), "scans") == ""

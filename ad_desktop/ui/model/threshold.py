@@ -251,9 +251,11 @@ def _warning(threshold: Threshold, things: str) -> str:
     if threshold.rule != "extrapolated":
         return ""
     kind = "groups" if threshold.groups != threshold.n else things
+    # Below this the threshold would hang on the single largest score.
+    measured = max(threshold.smallest, 2 / (threshold.n + 1))
     return (
         f"Extrapolated: {threshold.groups:,} normal {kind} vouch "
-        f"for rates down to {_percent(threshold.smallest)}. Add normal {things} for a firmer threshold."
+        f"for rates down to {_percent(measured)}. Add normal {things} for a firmer threshold."
     )
 
 

@@ -138,13 +138,18 @@ class LocalPyramid:
         What a size shares is made while those of the size before are still held out, so that no thread waits for it.
         """
         sizes = [list(same) for _, same in groupby(blocks, key=lambda members: members.shape[1])]
-        shared = [_Shared(self.gaussians, same[0].shape[1]) for same in sizes]
-        for own, after, same in zip_longest(shared, shared[1:], sizes):
-            for ahead in (own, after):
-                if ahead is not None:
-                    yield partial(_make, ahead)
+        own: _Shared | None = None
+        for same, following in zip_longest(sizes, sizes[1:]):
+            if own is None:
+                own = _Shared(self.gaussians, same[0].shape[1])
+                yield partial(_make, own)
+            # No more than two at a time: each holds a few megabytes.
+            after = None if following is None else _Shared(self.gaussians, following[0].shape[1])
+            if after is not None:
+                yield partial(_make, after)
             for members in same:
                 yield partial(self._hold_out_block, members, store.take(members.ravel().tolist()), own, found)
+            own = after
 
     def _hold_out_block(self, members: Members, rows: NDArray[np.float16], shared: _Shared, found: Distances) -> int:
         """The held-out distances of members (m, g) of m groups, whose rows are (m·g, row)."""

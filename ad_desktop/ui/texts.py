@@ -15,7 +15,23 @@ _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
-class ElidedLabel(QWidget):
+class _Line(QWidget):
+    """As high as its font, and not much narrower than a word; arranged anew when the font changes, and only then."""
+
+    def minimumSizeHint(self) -> QSize:
+        metrics = QFontMetrics(self._font())
+        return QSize(metrics.horizontalAdvance(_LEAST), metrics.height())
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.FontChange:
+            self.updateGeometry()
+        super().changeEvent(event)
+
+    def _font(self) -> QFont:
+        return self.font()
+
+
+class ElidedLabel(_Line):
     """A line of text that is cut where there is no room, with the whole as its tooltip.
 
     As wide as its place allows, or as ``widest`` needs.
@@ -48,15 +64,6 @@ class ElidedLabel(QWidget):
         metrics = self.fontMetrics()
         return QSize(metrics.horizontalAdvance(self._widest or _LEAST) + 2, metrics.height())
 
-    def minimumSizeHint(self) -> QSize:
-        metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(_LEAST), metrics.height())
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FontChange:
-            self.updateGeometry()
-        super().changeEvent(event)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
@@ -64,7 +71,7 @@ class ElidedLabel(QWidget):
         painter.end()
 
 
-class TwoTexts(QWidget):
+class TwoTexts(_Line):
     """One text and a second one in another colour, right behind it or (``apart``) at the other end of the line.
 
     The first is cut where it has no room; the second where the first leaves none.
@@ -88,15 +95,6 @@ class TwoTexts(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(0, QFontMetrics(self._font()).height())
-
-    def minimumSizeHint(self) -> QSize:
-        metrics = QFontMetrics(self._font())
-        return QSize(metrics.horizontalAdvance(_LEAST), metrics.height())
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FontChange:
-            self.updateGeometry()
-        super().changeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -32,6 +32,7 @@ from ad_desktop.detectors.nets.clip.seen import NormalRow, Place, Seen
 from ad_desktop.detectors.nets.detector import NetworkDetector
 from ad_desktop.detectors.nets.devices import resolve_device
 from ad_desktop.errors import InputError, ModelFileError, UserError
+from ad_desktop.imports import imported
 from ad_desktop.task import Task
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class AnomalyCLIP(NetworkDetector):
         chosen = self.params
         path, sha256 = self._find_weights(task, chosen.download)
         task.report("Loading torch")
+        imported(("ad_desktop.detectors.nets.clip.network",), task)
         from ad_desktop.detectors.nets.clip.network import ClipFile
 
         device = resolve_device(self.device)
@@ -293,6 +295,7 @@ class AnomalyCLIP(NetworkDetector):
             raise UserError("This model has no learned prompts: its text vectors come from plain texts.")
         path, _ = self._find_weights(task)
         task.report("Loading torch")
+        imported(("ad_desktop.detectors.nets.clip.published",), task)
         from ad_desktop.detectors.nets.clip.network import ClipFile
         from ad_desktop.detectors.nets.clip.published import write_published
 

@@ -38,6 +38,7 @@ from ad_desktop.detectors.nets.inpainting.sizes import SIZES, multiple_of
 from ad_desktop.detectors.painting.names import DISCS, Z
 from ad_desktop.detectors.painting.params import AutoPaintParams
 from ad_desktop.errors import InputError, ModelFileError, UserError
+from ad_desktop.imports import imported
 from ad_desktop.task import Task
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class AutoPaint(Detector):
     summary = "Learns what healthy anatomy looks like and paints it over what does not belong. For scans; slow to fit."
     volumetric = True
     paints = True
+    libraries = (
+        "scipy.ndimage",
+        "ad_desktop.detectors.painting.model",
+        "ad_desktop.detectors.painting.pictures",
+    )
     Params = AutoPaintParams
 
     def __init__(
@@ -86,6 +92,7 @@ class AutoPaint(Detector):
     def load(self, task: Task) -> None:
         """Settle the device; there are no weights to be found."""
         task.report("Preparing the network")
+        imported(self.libraries, task)
         self._device = resolve_device(self.device)
 
     @property

@@ -142,6 +142,8 @@ class Detector(ABC):
     wants held-out maps with them."""
     needs_normal_samples: ClassVar[bool] = True
     """Whether a fit needs normal samples; if not, a model fitted without any is not calibrated."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that ``restore`` needs and that take seconds to import: see ``imported``."""
     default_threshold: ClassVar[float] = 0.5
     """Score, and value of the map, above which an uncalibrated model calls something anomalous."""
 

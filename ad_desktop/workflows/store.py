@@ -27,6 +27,7 @@ from ad_desktop.detectors.registry import get_detector
 from ad_desktop.detectors.rows import RowStore
 from ad_desktop.detectors.tiled.detector import make_detector
 from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.imports import imported
 from ad_desktop.task import Task
 from ad_desktop.workflows.model import Calibration, FittedModel, SliceCalibration
 from ad_desktop.workflows.scans.detector import by_height
@@ -123,7 +124,9 @@ def load_model(path: Path, device: str = "auto", task: Task | None = None, netwo
             verified = beside.submit(_verify, path, start, metadata)
             try:
                 tensors = {name: _read(file, path, start, entry) for name, entry in header.items()}
-                model = _with_places(_build(metadata, tensors, device), partial(_found_from, path.absolute().parent))
+                model = _with_places(
+                    _build(metadata, tensors, device, task), partial(_found_from, path.absolute().parent)
+                )
             except Exception:
                 # What is wrong with a damaged file is its damage, and not what that leads to.
                 verified.result()
@@ -290,8 +293,9 @@ def _read(file: BinaryIO, path: Path, start: int, entry: dict[str, Any]) -> Arra
     return np.frombuffer(file.read(end - begin), dtype).reshape(shape)
 
 
-def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str) -> FittedModel:
+def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str, task: Task) -> FittedModel:
     kind = get_detector(metadata["detector"])
+    imported(kind.libraries, task)
     roi = RegionOfInterest.from_json(metadata.get("roi") or {})
     view = ScanView.from_json(scans) if (scans := metadata.get("scans")) else None
     detector = make_detector(

@@ -1,10 +1,12 @@
 """How soon AutoPaint ends once it is cancelled: while it fits, and while it scores real scans; see README.md.
 
-Usage: bench_cancel.py MODEL SCAN [MODEL SCAN ...] [--fit FOLDER]
+Usage: bench_cancel.py MODEL SCAN [MODEL SCAN ...] [--fit FOLDER] [--at SECONDS]
 
 A job ends at the next look at its task. Each run is gone through once with all looks noted, which gives the longest
 stretch without one, and again with a request in the middle of that stretch: the seconds from there to the job's end.
-FOLDER holds normal scans; 15 of them are fitted on, with few steps. SCAN is a NIfTI file or a folder with one series.
+The very first run in the process imports the libraries, too; with ``--at`` it is the only one, and cancelled after so
+many seconds. FOLDER holds normal scans; 15 of them are fitted on, with few steps. SCAN is a NIfTI file or a folder with
+one series. Set OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -72,8 +74,11 @@ def ended_after(job: Job, wait: float) -> float:
     return ended[0] - asked if ended else 0.0
 
 
-def show(name: str, job: Job) -> None:
-    """Print a run."""
+def show(name: str, job: Job, at: float | None) -> None:
+    """Print a run, or what comes of cancelling the first one ``at`` so many seconds."""
+    if at is not None:
+        print(f"{name}: ended {ended_after(job, at):.2f} s after a request at {at:.1f} s")
+        return
     gap, begin, what, whole = longest(job)
     times = [ended_after(job, begin + share * gap) for share in (0.1, 0.5)]
     print(
@@ -84,10 +89,9 @@ def show(name: str, job: Job) -> None:
 
 
 def scoring(model: Path, scan: Path) -> Job:
-    """Scores a scan."""
-    fitted = load_model(model, "cpu")
+    """Opens a model and scores a scan with it."""
     sample = find_volumes([scan]).series[0].sample if scan.is_dir() else VolumeSample(scan)
-    return lambda task: [None for _ in predict(fitted, [sample], task)].clear()
+    return lambda task: [None for _ in predict(load_model(model, "cpu", task), [sample], task)].clear()
 
 
 def fitting(folder: Path) -> Job:
@@ -107,14 +111,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--fit", type=Path)
+    parser.add_argument("--at", type=float)
     options = parser.parse_args(argv)
-    import torch
-
-    torch.set_num_threads(1)
     if options.fit:
-        show(f"fit on {options.fit}", fitting(options.fit))
+        show(f"fit on {options.fit}", fitting(options.fit), options.at)
     for model, scan in zip(options.files[::2], options.files[1::2], strict=True):
-        show(f"{model.name} on {scan.name}", scoring(model, scan))
+        show(f"{model.name} on {scan.name}", scoring(model, scan), options.at)
 
 
 if __name__ == "__main__":

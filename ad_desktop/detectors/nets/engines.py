@@ -15,7 +15,8 @@ from ad_desktop.detectors.nets.export import export_apart
 from ad_desktop.detectors.nets.graphs import GraphKey, make_key, read_graph
 from ad_desktop.detectors.nets.onnx_engine import OnnxEngine
 from ad_desktop.detectors.nets.weights import Weights
-from ad_desktop.errors import UserError
+from ad_desktop.errors import Cancelled, UserError
+from ad_desktop.imports import imported
 from ad_desktop.task import Task
 
 ENGINES = ("auto", "onnxruntime", "torch")
@@ -81,7 +82,10 @@ def _onnx_engine(spec: Backbone, weights: Weights, key: GraphKey, threads: int |
     if graph is None:
         graph = _exported(spec, weights, key, task)
     try:
+        imported(("onnxruntime",), task)
         return OnnxEngine(graph, spec, key.side, threads)
+    except Cancelled:
+        raise
     except Exception as error:  # onnxruntime's errors have no common base
         raise ExportError(str(error)) from error
 
@@ -110,6 +114,7 @@ def _torch_engine(
     spec: Backbone, weights: Weights, levels: Sequence[int], side: int, device: str, mixed: bool, task: Task
 ) -> Engine:
     task.report("Loading torch")
+    imported(("ad_desktop.detectors.nets.torch_engine",), task)
     from ad_desktop.detectors.nets.modules import build
     from ad_desktop.detectors.nets.torch_engine import TorchEngine
 

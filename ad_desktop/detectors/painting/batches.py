@@ -96,7 +96,7 @@ class Recipe:
 
 def leave_one_out(images: Sequence[FloatArray], masks: Sequence[Mask], task: Task | None = None) -> list[Scan]:
     """Scans beside the statistics of all others, so that a network cannot read a scan's own values from them."""
-    template, found = Template.of(images, masks), []
+    template, found = Template.of(images, masks, task), []
     for image, mask in zip(images, masks, strict=True):
         (task or Task()).check()
         found.append(Scan(image, mask, *template.less([(image, mask)]).statistics()))

@@ -24,6 +24,7 @@ from ad_desktop.detectors.painting.painter import Painter, Passes
 from ad_desktop.detectors.painting.stages import Found, Stage, deviations, examine
 from ad_desktop.detectors.painting.template import Template
 from ad_desktop.errors import ModelFileError, UserError
+from ad_desktop.imports import OPTIMISER, imported
 from ad_desktop.task import Task
 
 Mask = NDArray[np.bool_]
@@ -154,6 +155,7 @@ class PaintModel:
             kinds = [_with_usual(kind, [scan.seen_as(i) for scan in known]) for i, kind in enumerate(kinds)]
         net = make_net(plan.recipe.inputs, plan.widths, plan.schedule.seed, len(every))
         if plan.stage.networked:
+            imported((OPTIMISER,), task)
             trainer = Trainer(net, plan.recipe, plan.schedule, plan.spacing, device, checkpoint and checkpoint())
             net.load_state_dict(trainer.fit(known, others, task, watch))
         model = cls(plan, grid, kinds, net, {}, device)
@@ -305,7 +307,7 @@ def _learned(
     for channel in range(len(laid[0][0])):
         images = [images[channel] for images, _ in ours]
         if aligned:
-            template = Template.of(images, masks).statistics()
+            template = Template.of(images, masks, task).statistics()
             known.append(leave_one_out(images, masks, task))
             others.append([Scan(images[channel], mask, *template) for images, mask in held])
         else:

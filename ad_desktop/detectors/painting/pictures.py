@@ -19,6 +19,7 @@ from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.detectors.painting.stages import Stage, differences, examine
 from ad_desktop.detectors.painting.template import Template
 from ad_desktop.errors import UserError
+from ad_desktop.imports import OPTIMISER, imported
 from ad_desktop.task import Task
 
 FloatArray = NDArray[np.float32]
@@ -107,6 +108,7 @@ class PictureModel:
         net = make_net(RECIPE.inputs, self.widths, self.schedule.seed)
         side = images[0].shape[-1]
         recipe = replace(RECIPE, crop_mm=side * PIXEL_MM, multiple=multiple_of(self.widths))
+        imported((OPTIMISER,), task)
         trainer = Trainer(net, recipe, self.schedule, PIXEL_MM, self.device)
         net.load_state_dict(trainer.fit(ours, checked, task))
         return net

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.task import Task
+
 FloatArray = NDArray[np.float32]
 Sums = NDArray[np.float64]
 
@@ -23,10 +25,11 @@ class Template:
         self.count, self.total, self.squares = count, total, squares
 
     @classmethod
-    def of(cls, images: Sequence[FloatArray], masks: Sequence[NDArray[np.bool_]]) -> Template:
+    def of(cls, images: Sequence[FloatArray], masks: Sequence[NDArray[np.bool_]], task: Task | None = None) -> Template:
         """Template of images (z, y, x), each counted where its mask is true."""
         sums = np.zeros((3, *images[0].shape))
         for image, mask in zip(images, masks, strict=True):
+            (task or Task()).check()
             sums += _moments(image, mask)
         return cls(*sums)
 

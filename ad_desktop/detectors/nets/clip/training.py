@@ -27,6 +27,7 @@ from ad_desktop.detectors.nets.clip.prompts import Prompts, fresh_prompts, read_
 from ad_desktop.detectors.nets.clip.scores import TEMPERATURE
 from ad_desktop.detectors.rows import RowStore
 from ad_desktop.errors import InputError, UserError
+from ad_desktop.imports import OPTIMISER, imported
 from ad_desktop.task import Task
 
 WEIGHT = 4.0
@@ -156,6 +157,7 @@ def learn(weights: Path, sha256: str, engine: Any, params: Any, task: Task) -> L
     items = _items(Path(params.train_on).expanduser(), task)
     features = _look(items, engine, side, task)
     prompts = read_prompts(Path(params.prompts).expanduser()) if params.prompts else None
+    imported((OPTIMISER,), task)
     trainer = Trainer(
         model, prompts or fresh_prompts(model, file.shape, seed=params.seed), file.shape,
         rate=params.learning_rate, half=params.half_prompts,

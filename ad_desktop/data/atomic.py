@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Errors about other files pass unchanged.
     """
     final = Path(os.path.realpath(target))
-    temporary = final.with_name(f".tmp-{secrets.token_hex(8)}{final.suffix}")
+    temporary = final.with_name(f".tmp-{os.urandom(8).hex()}{final.suffix}")
     try:
         if final.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(final))

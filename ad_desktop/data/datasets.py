@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ad_desktop.data.folders import natural_key, scan
 from ad_desktop.data.images import load
@@ -110,6 +109,8 @@ def load_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
             f"the mask has {drawn.shape[1]} × {drawn.shape[0]} pixels and its picture {size[1]} × {size[0]}: "
             "draw it at the size of the picture",
         )
+    from PIL import Image
+
     image = Image.fromarray(drawn.astype(np.uint8)).resize((size[1], size[0]), Image.Resampling.NEAREST)
     return np.asarray(image, dtype=np.bool_)
 

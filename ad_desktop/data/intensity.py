@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ad_desktop.data.readers.base import Array
 from ad_desktop.errors import InputError, UserError
@@ -99,6 +98,8 @@ def require_finite(pixels: Array, path: Path | str) -> None:
 
 
 def _resize(pixels: Array, side: int, bicubic: bool) -> Array:
+    from PIL import Image
+
     # np.array: Pillow's own memory is read-only, and torch warns about such arrays.
     image = Image.fromarray(pixels)
     if bicubic:

@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from ad_desktop.data.tiles import Tile
 from ad_desktop.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
 
 Point = tuple[float, float]
 MAX_POINTS = 100_000
@@ -96,6 +98,8 @@ class RegionOfInterest:
         shapes = [shape for shape in self.shapes if shape.applies_to(path)]
         if not shapes and not self.border:
             return None
+        from PIL import Image
+
         place = tile or Tile(0, 0, *size, size)
         examined = [shape for shape in shapes if shape.purpose is Purpose.EXAMINE]
         canvas = Image.new("L", (place.width, place.height), 0 if examined else 255)
@@ -134,6 +138,8 @@ class RegionOfInterest:
         A region smaller than half a cell has the cells it covers most. Large pictures are drawn small:
         a grid needs no more.
         """
+        from PIL import Image
+
         scale = min(1.0, side * CELL_PIXELS / min(size))
         drawn = (max(side, round(size[0] * scale)), max(side, round(size[1] * scale)))
         mask = replace(self, border=round(self.border * min(drawn) / min(size))).mask(path, drawn)
@@ -187,6 +193,8 @@ def _shape(entry: Mapping[str, Any]) -> Shape:
 
 
 def _draw(canvas: Image.Image, shape: Shape, value: int, place: Tile) -> None:
+    from PIL import ImageDraw
+
     height, width = place.of
     # A share of 1 is the far edge of the last pixel, whose index is one less.
     points = [(x * width - 0.5 - place.left, y * height - 0.5 - place.top) for x, y in shape.points]

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
 
 from ad_desktop.data.samples import Label, VolumeSample
-from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.detectors.base import Detector
 from ad_desktop.errors import UserError
-from ad_desktop.jobs import JobRunner, LaneName
+from ad_desktop.jobs import JobRunner
 from ad_desktop.ui.actions import Actions
 from ad_desktop.ui.choosing import FileDialogs
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.crash.report import Reporter
 from ad_desktop.ui.drops import DropVeil
 from ad_desktop.ui.export_dialog import ExportDialog
+from ad_desktop.ui.flows.devices import ask_devices
 from ad_desktop.ui.flows.exporting import ExportFlow, ExportRequest
 from ad_desktop.ui.flows.fitting import FitFlow
 from ad_desktop.ui.flows.importing import MODEL_SUFFIX, ImportFlow
@@ -43,21 +44,21 @@ from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
 from ad_desktop.ui.volumes.series import SeriesQuestion
-from ad_desktop.ui.volumes.source import ScanReader
+from ad_desktop.ui.volumes.source import ScanReader, load_scan
 from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
 from ad_desktop.ui.wording import kind, kind_of, these
-from ad_desktop.workflows.export import export_kinds
-from ad_desktop.workflows.info import list_devices
-from ad_desktop.workflows.model import FittedModel
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.model import FittedModel
 
 _SHUTDOWN_SECONDS = 5.0
 _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
 _THREE_COLUMNS = 800
 """On a narrower screen (or one scaled up as much) library and model share a column."""
-_DEVICES_AFTER_MS = 800
+_COMPLETE_AFTER_MS = 800
 _MESSAGE_MS = 6000
 _PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 265
 
@@ -110,7 +111,7 @@ class MainWindow(QMainWindow):
         self._connect_flows()
         self._restore_layout()
         self._follow()
-        QTimer.singleShot(_DEVICES_AFTER_MS, self, self._ask_devices)
+        QTimer.singleShot(_COMPLETE_AFTER_MS, self, self._complete)
 
     def open_paths(self, paths: Sequence[Path], label: Label | None = None) -> None:
         """Add pictures and folders to the library, or open a model."""
@@ -165,7 +166,7 @@ class MainWindow(QMainWindow):
 
     def _make_parts(self, icons: Icons, detectors: Mapping[str, type[Detector]]) -> None:
         a, session, theme = self.actions_, self.session, self._theme
-        reader = ScanReader(load_volume)
+        reader = ScanReader(load_scan)
         thumbnails = Thumbnails(self._runner, reader, self)
         self.library = LibraryDock(session, thumbnails, icons, theme, [a.add_folder, a.add_files])
         self.viewer = Viewer(
@@ -360,6 +361,8 @@ class MainWindow(QMainWindow):
 
     def ask_export(self) -> None:
         """Open the export dialog."""
+        from ad_desktop.workflows.export import export_kinds
+
         session, controls = self.session, self.viewer.controls
         checked = [i for i in session.items.values() if i.prediction is not None and i.label is not Label.NORMAL]
         chosen = self._selected()
@@ -390,8 +393,6 @@ class MainWindow(QMainWindow):
         viewer = [*self.viewer.controls.actions_of_view(), *self.viewer.roi_bar.actions_of_mode(), self.why.toggle]
         return [*self.actions_.groups(), ("Viewer", viewer), ("Scans", self.scan_viewer.controls.actions_of_view())]
 
-    def _ask_devices(self) -> None:
-        job = self._runner.submit("Devices", lambda task: list_devices(), LaneName.FILES, quiet=True)
-        job.succeeded.connect(self.model.settings.set_devices)
-        job.succeeded.connect(self.reporter.set_devices)
-        job.failed.connect(lambda error: self.problems.error("Looking for devices", error))
+    def _complete(self) -> None:
+        self.model.make_plots()
+        ask_devices(self._runner, self.problems, self.model.settings.set_devices, self.reporter.set_devices)

@@ -7,19 +7,23 @@ of which load other packages, CUDA's among them. The package ``ad_desktop.ui`` i
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 _NAMES = ("QtCore", "QtGui", "QtWidgets")
-_UNUSED = (
-    "imageview", "widgets.ColorMapWidget", "widgets.DataFilterWidget", "widgets.DataTreeWidget",
-    "widgets.DiffTreeWidget", "widgets.RawImageWidget", "widgets.RemoteGraphicsView", "widgets.ScatterPlotWidget",
+_USED = (
+    "graphicsItems.GraphicsItem", "graphicsItems.GraphicsObject", "graphicsItems.GraphicsWidget",
+    "graphicsItems.ItemGroup", "graphicsItems.ViewBox", "widgets.GraphicsView",
 )  # fmt: skip
-"""Parts of pyqtgraph that it loads only to offer their names."""
+"""Of the parts of pyqtgraph that it loads to offer their names: what shows pictures. Plots load what they need."""
+_OFFERED = re.compile(r"(graphicsItems|widgets)\.\w+|imageview")
 
 
 class _Mirror(ModuleType):
@@ -73,20 +77,42 @@ def _without_names(modules: Iterable[ModuleType]) -> Iterator[None]:
             del module.__dir__
 
 
+class _Blanks(MetaPathFinder, Loader):
+    """Finds a blank for each part of ``package`` that is not used."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self.made: list[str] = []
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        package, _, part = name.partition(".")
+        found = package == self._package and part not in _USED and _OFFERED.fullmatch(part)
+        return ModuleSpec(name, self) if found else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        self.made.append(spec.name)
+        return _Blank(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is nothing in it."""
+
+
 @contextmanager
 def _without_parts(package: str) -> Iterator[None]:
     """``package`` finds blanks for what is not used; whoever imports such a part later gets it."""
-    blanks = {f"{package}.{name}": _Blank(f"{package}.{name}") for name in _UNUSED}
-    blanks = {name: blank for name, blank in blanks.items() if name not in sys.modules}
-    sys.modules.update(blanks)
+    blanks = _Blanks(package)
+    sys.meta_path.insert(0, blanks)
     try:
         yield
     finally:
-        names = vars(sys.modules[package]) if package in sys.modules else {}
-        for name in blanks:
+        sys.meta_path.remove(blanks)
+        for name in blanks.made:
+            parent, _, part = name.rpartition(".")
             del sys.modules[name]
-            if names.get(name.rpartition(".")[2], name) is None:
-                del names[name.rpartition(".")[2]]
+            delattr(sys.modules[parent], part)
+            names = vars(sys.modules[package])
+            if names.get(part, part) is None:
+                del names[part]
 
 
 _install()

@@ -16,7 +16,8 @@ from ad_desktop.workflows.evaluate import evaluate_dataset
 from ad_desktop.workflows.export import Exporter
 from ad_desktop.workflows.fit import FitOptions, fit
 from ad_desktop.workflows.predict import predict
-from ad_desktop.workflows.store import SUFFIX, save_model
+from ad_desktop.workflows.store import save_model
+from ad_desktop.workflows.suffix import SUFFIX
 
 KINDS = ("overlay", "mask", "csv", "json")
 

@@ -32,8 +32,8 @@ from ad_desktop.task import Task
 from ad_desktop.workflows.model import Calibration, FittedModel, SliceCalibration
 from ad_desktop.workflows.scans.detector import by_height
 from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+from ad_desktop.workflows.suffix import SUFFIX
 
-SUFFIX = ".adm"
 FORMAT = 1
 KEY, CHECK = "ad-desktop", "ad-desktop.sha256"
 CHUNK = 1 << 22

@@ -20,11 +20,19 @@ for mirror in (pyqtgraph.Qt, sys.modules["qtpy"]):
         assert set(mirrored.__all__) >= {name for name in dir(module) if name.startswith("Q")} and dir(module)
         assert not hasattr(mirrored, "NoSuchName")
 assert QtWidgets.QCalendarWidget.__name__ in dir(QtWidgets)
-assert not hasattr(pyqtgraph, "RemoteGraphicsView") and not hasattr(pyqtgraph, "ImageView")
+assert not hasattr(pyqtgraph, "RemoteGraphicsView") and not hasattr(pyqtgraph, "PlotWidget")
+assert not hasattr(pyqtgraph, "ImageView")
 assert "pyqtgraph.parametertree" not in sys.modules
-import pyqtgraph.imageview, pyqtgraph.widgets.RemoteGraphicsView
+import pyqtgraph.widgets.PlotWidget, pyqtgraph.imageview, pyqtgraph.widgets.RemoteGraphicsView
 assert pyqtgraph.imageview.ImageView.__module__ == "pyqtgraph.imageview.ImageView"
 assert pyqtgraph.widgets.RemoteGraphicsView.RemoteGraphicsView.__name__ == "RemoteGraphicsView"
+for name, module in [*sys.modules.items()]:
+    if name.startswith("pyqtgraph."):
+        empty = [key for key, value in vars(module).items() if value is None and key[0].isupper()]
+        lacking = set(empty) - {"QAPP", "IsosurfaceDataCache"}
+        assert not lacking, (name, lacking)
+plot = pyqtgraph.widgets.PlotWidget.PlotWidget
+assert plot.__module__ == "pyqtgraph.widgets.PlotWidget" and issubclass(plot, pyqtgraph.GraphicsView)
 print(json.dumps([pyqtgraph.Qt.VERSION_INFO, qtpy.API_NAME]))
 """
 

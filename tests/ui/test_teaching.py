@@ -11,6 +11,7 @@ from toy_detector import ToyDetector
 from ad_desktop.data.samples import Label
 from ad_desktop.ui.flows import updating
 from ad_desktop.ui.items import Verdict
+from ad_desktop.workflows import update as update_workflow
 
 
 def picture_of(window) -> dict:
@@ -88,7 +89,7 @@ def test_undo_brings_back_what_was_there_and_computes_nothing_anew(qtbot, window
     for name in ("s1.png", "n03.png", "s2.png"):
         press(qtbot, window, Qt.Key.Key_D if name.startswith("n") else Qt.Key.Key_G, item_named(window, name))
         states.append(picture_of(window))
-    monkeypatch.setattr(updating, "update", None)
+    monkeypatch.setattr(update_workflow, "update", None)
     for expected in states[-2::-1]:
         undo(qtbot, window)
         assert picture_of(window) == expected

@@ -22,12 +22,11 @@ from ad_desktop.data.volumes.memory import require_memory
 from ad_desktop.data.volumes.outlines import with_outlines
 from ad_desktop.data.volumes.readers import known_formats, reader_by_name
 from ad_desktop.data.volumes.readers.base import Array, VolumeHeader
-from ad_desktop.data.volumes.volume import HU, SUV, UNKNOWN_UNIT, Volume
+from ad_desktop.data.volumes.volume import HU, NO_UNIT, SUV, UNKNOWN_UNIT, Volume
 from ad_desktop.data.volumes.worker import PATIENCE_SECONDS, Message, ReaderDied, reading_pool
 from ad_desktop.errors import InputError
 from ad_desktop.task import Task
 
-NO_UNIT = "none"
 UNITS = (HU, SUV, NO_UNIT)
 """What a user can say of a scan that does not name its unit."""
 _SLOWEST_BYTES = 5e6

@@ -25,6 +25,8 @@ Affine = NDArray[np.float64]
 
 HU, SUV, BECQUEREL_PER_ML = "HU", "SUVbw", "Bq/ml"
 UNKNOWN_UNIT = ""
+NO_UNIT = "none"
+"""What a user says of values without one; ``UNKNOWN_UNIT``: nobody has said anything."""
 
 _LPS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 """For each axis of space, the letter of its lower and of its upper end."""

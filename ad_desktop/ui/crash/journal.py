@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._stem = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._stem = folder / f"{os.getpid()}-{os.urandom(4).hex()}"
         self._lock = _lock(self._stem)
         self._lock.tryLock(0)
         self._dump = self._stem.with_suffix(_DUMP).open("w", encoding="utf-8")

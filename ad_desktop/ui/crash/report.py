@@ -9,13 +9,16 @@ import platform
 import re
 from collections.abc import Iterable, Sequence
 from traceback import walk_tb
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, qVersion
 from PySide6.QtGui import QGuiApplication
 
 from ad_desktop import __version__
 from ad_desktop.program import is_frozen
-from ad_desktop.workflows.info import PACKAGES, DeviceInfo
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.info import DeviceInfo
 
 NO_TRACE = "No trace of it was left: the system ended the program, or the power failed."
 _FRAMES = 60
@@ -87,6 +90,8 @@ def _module(path: str) -> str:
 
 
 def _facts() -> Iterable[str]:
+    from ad_desktop.workflows.info import PACKAGES
+
     yield f"AD Desktop {__version__}{' (frozen)' if is_frozen() else ''}"
     yield f"Python {platform.python_version()}, Qt {qVersion()} on {QGuiApplication.platformName() or 'no display'}"
     yield platform.platform()

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.samples import Failure
 from ad_desktop.data.volumes.patches import Patch
-from ad_desktop.export.record import OverlayStyle
 from ad_desktop.jobs import Job, JobRunner
 from ad_desktop.task import Task
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
-from ad_desktop.workflows.export import ExportOutcome, export_results
-from ad_desktop.workflows.model import Result
-from ad_desktop.workflows.predict import predict
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.export import ExportOutcome
+    from ad_desktop.workflows.model import Result
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class ExportFlow(QObject):
 
     def export(self, request: ExportRequest) -> Job | None:
         """Start; None where there is no model."""
+        from ad_desktop.export.record import OverlayStyle
+        from ad_desktop.workflows.export import export_results
+        from ad_desktop.workflows.model import Result
+        from ad_desktop.workflows.predict import predict
+
         model = self._session.model
         if model is None:
             return None

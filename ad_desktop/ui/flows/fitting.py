@@ -15,12 +15,10 @@ from ad_desktop.task import Task
 from ad_desktop.ui.flows.updating import Before, Changed, change_normals
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
-from ad_desktop.workflows.fit import FitOptions, fit
-from ad_desktop.workflows.store import load_model, save_model
 
 if TYPE_CHECKING:
     from ad_desktop.ui.items import Item
-    from ad_desktop.workflows.fit import FitOutcome
+    from ad_desktop.workflows.fit import FitOptions, FitOutcome
     from ad_desktop.workflows.model import FittedModel
 
 
@@ -60,6 +58,8 @@ class FitFlow(QObject):
 
     def fit(self, options: FitOptions) -> Job:
         """Fit on all normal items."""
+        from ad_desktop.workflows.fit import fit
+
         samples = [item.sample for item in self._session.labelled(Label.NORMAL)]
         self._wanted.clear()
         job = self._runner.submit("Fitting", lambda task: fit(samples, options, task))
@@ -106,6 +106,8 @@ class FitFlow(QObject):
         """Read a model file."""
 
         def work(task: Task) -> FittedModel:
+            from ad_desktop.workflows.store import load_model
+
             model = load_model(path, device, task)
             # The libraries behind the threshold take a moment to load: not on the main thread.
             _ = model.threshold
@@ -130,6 +132,8 @@ class FitFlow(QObject):
         model = self._session.model
         if model is None:
             return None
+        from ad_desktop.workflows.store import save_model
+
         job = self._runner.submit("Saving the model", lambda task: save_model(model, path))
         job.succeeded.connect(lambda _: self.saved.emit(path, model))
         job.failed.connect(lambda error: self.failed.emit(self._problems.error(f"Saving {path.name}", error)))

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ad_desktop.data.datasets import NORMAL_NAMES, MvtecDataset, TestItem, find_mvtec
-from ad_desktop.data.folders import scan
 from ad_desktop.data.samples import Failure, Label, VolumeSample
-from ad_desktop.data.volumes.opening import SeriesInfo
 from ad_desktop.jobs import Job, JobRunner, LaneName
 from ad_desktop.task import Task
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import ProblemList
-from ad_desktop.workflows.store import SUFFIX
+from ad_desktop.workflows.suffix import SUFFIX
+
+if TYPE_CHECKING:
+    from ad_desktop.data.datasets import MvtecDataset, TestItem
+    from ad_desktop.data.volumes.opening import SeriesInfo
 
 MODEL_SUFFIX = SUFFIX
 MODEL_SUFFIXES = (MODEL_SUFFIX, ".safetensors")
@@ -87,6 +89,8 @@ class ImportFlow(QObject):
 
 def find(paths: Sequence[Path], label: Label | None, task: Task) -> Found:
     """Look through paths; runs off the main thread."""
+    from ad_desktop.data.datasets import find_mvtec
+
     found = Found()
     files: list[Path] = []
     for path in paths:
@@ -104,10 +108,14 @@ def find(paths: Sequence[Path], label: Label | None, task: Task) -> Found:
 
 
 def _label_of(folder: Path) -> Label | None:
+    from ad_desktop.data.datasets import NORMAL_NAMES
+
     return Label.NORMAL if folder.name.casefold() in NORMAL_NAMES else None
 
 
 def _add_scan(found: Found, paths: list[Path], label: Label | None, task: Task) -> None:
+    from ad_desktop.data.folders import scan
+
     result = scan(paths, task)
     root = paths[0].parent if paths[0].is_dir() else None
     drawn = {info.sample.key: info.outlines for info in result.series if info.outlines}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ad_desktop.data.samples import Failure, Label
@@ -10,8 +12,9 @@ from ad_desktop.task import Task
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.problems import ProblemList
 from ad_desktop.ui.session import Session
-from ad_desktop.workflows.model import Result
-from ad_desktop.workflows.predict import predict
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.model import Result
 
 
 class PredictFlow(QObject):
@@ -84,6 +87,8 @@ class PredictFlow(QObject):
         samples = [item.sample for item in items]
 
         def work(task: Task, publish: Publish) -> None:
+            from ad_desktop.workflows.predict import predict
+
             for result in predict(model, samples, task):
                 publish(result)
 

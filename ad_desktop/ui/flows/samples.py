@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from ad_desktop.data.samples import Label, VolumeSample
-from ad_desktop.data.volumes.opening import NO_UNIT
+from ad_desktop.data.volumes.volume import NO_UNIT
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.flows.importing import ImportFlow
 from ad_desktop.ui.items import Item

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Detector, Prediction, State
 from ad_desktop.task import Task
 from ad_desktop.ui.wording import number_of
-from ad_desktop.workflows.fit import FitOutcome
-from ad_desktop.workflows.model import Calibration, FittedModel
-from ad_desktop.workflows.update import update
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.fit import FitOutcome
+    from ad_desktop.workflows.model import Calibration, FittedModel
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ def change_normals(
     ``seen`` are earlier predictions by key. None where nothing has to change. An error leaves the model
     as it was. What takes back the ``last`` change brings back what was there, to the last digit.
     """
+    from ad_desktop.workflows.update import update
+
     detector = model.detector
     if last is not None and last.undone_by(model, wanted):
         return _taken_back(model, last, seen, task)
@@ -88,6 +92,8 @@ def _after(keys: Iterable[str], wanted: Mapping[str, Sample | None]) -> set[str]
 
 def _taken_back(model: FittedModel, last: Before, seen: Mapping[str, Prediction], task: Task) -> Changed:
     """What was there before the ``last`` change, and new predictions for what was seen since only."""
+    from ad_desktop.workflows.fit import FitOutcome
+
     task.check()
     last.detector.restore(last.state)
     new = {key: said for key, said in seen.items() if key not in last.predictions}

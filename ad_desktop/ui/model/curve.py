@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pyqtgraph
+from pyqtgraph.functions import mkPen
+from pyqtgraph.graphicsItems.PlotDataItem import PlotDataItem
+from pyqtgraph.graphicsItems.ViewBox import ViewBox
+from pyqtgraph.widgets.PlotWidget import PlotWidget
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
@@ -17,11 +20,11 @@ _START = 10
 """The first tenth of a curve, where the loss falls steeply, does not count for the heights that are shown."""
 
 
-class LossCurve(pyqtgraph.PlotWidget):
+class LossCurve(PlotWidget):
     """A line of points an epoch, or lines by name over steps; hidden until one of them has two points."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, viewBox=pyqtgraph.ViewBox(enableMenu=False, enableMouse=False))
+        super().__init__(parent, viewBox=ViewBox(enableMenu=False, enableMouse=False))
         self._theme = theme
         self.lines = [self.getPlotItem().plot(), self.getPlotItem().plot(symbol="o", symbolSize=4)]
         self._shown: dict[str, Points] = {}
@@ -35,7 +38,7 @@ class LossCurve(pyqtgraph.PlotWidget):
         self.hide()
 
     @property
-    def line(self) -> pyqtgraph.PlotDataItem:
+    def line(self) -> PlotDataItem:
         """The line with a point for each value, the last one by name."""
         return self.lines[-1]
 
@@ -91,7 +94,7 @@ class LossCurve(pyqtgraph.PlotWidget):
             axis.setTextPen(QColor(colours.dim))
             axis.setStyle(tickLength=4)
         for line, colour, width in zip(self.lines, self._inks(), (1, 2), strict=True):
-            line.setPen(pyqtgraph.mkPen(colour, width=width))
+            line.setPen(mkPen(colour, width=width))
         self.line.setSymbolBrush(QColor(colours.accent))
-        self.line.setSymbolPen(pyqtgraph.mkPen(None))
+        self.line.setSymbolPen(mkPen(None))
         self._entitle()

@@ -74,6 +74,10 @@ class ModelDock(QDockWidget):
         session.items_changed.connect(self._follow_items)
         self._follow()
 
+    def make_plots(self) -> None:
+        """Make what is shown with a model or a fit only, while there is time."""
+        _ = self.threshold.histogram, self.fit_panel.curve
+
     def _follow_items(self) -> None:
         scans = [isinstance(item.sample, VolumeSample) for item in self._session.items.values()]
         self.settings.offer_scans(any(scans), all(scans))

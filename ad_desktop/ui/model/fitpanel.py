@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -13,13 +15,15 @@ from ad_desktop.jobs import Job
 from ad_desktop.task import Learning, Progress
 from ad_desktop.ui.flows.fitting import UPDATING, FitFlow
 from ad_desktop.ui.icons import Icons
-from ad_desktop.ui.model.curve import LossCurve
 from ad_desktop.ui.model.preview import Preview
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.texts import ElidedLabel
 from ad_desktop.ui.theme import Theme
 from ad_desktop.ui.wording import kind
+
+if TYPE_CHECKING:
+    from ad_desktop.ui.model.curve import LossCurve
 
 _FEWEST = 2
 _PATIENCE_MS = 400
@@ -39,6 +43,7 @@ class FitPanel(QWidget):
         self._needs_normal = needs_normal
         self._flow = flow
         self._fit = fit
+        self._theme = theme
         self.error = Notice(icons, theme, "alert-circle-outline", "anomalous")
         self.stopped = Notice(icons, theme, "pause-circle-outline", "accent")
         self._learning: Learning | None = None
@@ -56,7 +61,6 @@ class FitPanel(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.message = ElidedLabel(Qt.TextElideMode.ElideRight)
-        self.curve = LossCurve(theme)
         self.preview = Preview(theme)
         self.left = DimLabel(theme)
         self.left.setWordWrap(False)
@@ -75,6 +79,15 @@ class FitPanel(QWidget):
             signal.connect(self.follow)
         self.follow()
 
+    @cached_property
+    def curve(self) -> LossCurve:
+        """How the loss falls. Made when first asked for: what draws it takes longer to load than to need."""
+        from ad_desktop.ui.model.curve import LossCurve
+
+        curve = LossCurve(self._theme)
+        self._busy_column.insertWidget(self._busy_column.indexOf(self.preview), curve)
+        return curve
+
     def _build(self) -> None:
         self.idle = QWidget()
         column = QVBoxLayout(self.idle)
@@ -83,12 +96,11 @@ class FitPanel(QWidget):
         column.addWidget(self.reason)
         self.busy = QWidget()
         self.busy.hide()
-        line = QVBoxLayout(self.busy)
+        line = self._busy_column = QVBoxLayout(self.busy)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(6)
         line.addWidget(self.message)
         line.addWidget(self.bar)
-        line.addWidget(self.curve)
         line.addWidget(self.preview)
         row = QHBoxLayout()
         row.addWidget(self.left, 1)

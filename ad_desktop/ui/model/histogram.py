@@ -6,8 +6,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pyqtgraph
 from numpy.typing import NDArray
+from pyqtgraph.functions import mkPen
+from pyqtgraph.graphicsItems.BarGraphItem import BarGraphItem
+from pyqtgraph.graphicsItems.InfiniteLine import InfiniteLine
+from pyqtgraph.graphicsItems.LinearRegionItem import LinearRegionItem
+from pyqtgraph.graphicsItems.ViewBox import ViewBox
+from pyqtgraph.widgets.PlotWidget import PlotWidget
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
@@ -20,28 +25,28 @@ _SPAN = 4.5
 """How many times the spread of the normal scores is shown."""
 
 
-class ScoreHistogram(pyqtgraph.PlotWidget):
+class ScoreHistogram(PlotWidget):
     """``threshold_moved`` and ``accept_moved`` carry the score under the line that is dragged."""
 
     threshold_moved = Signal(float)
     accept_moved = Signal(float)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, viewBox=pyqtgraph.ViewBox(enableMenu=False, enableMouse=False))
+        super().__init__(parent, viewBox=ViewBox(enableMenu=False, enableMouse=False))
         self._theme = theme
         self._normal: NDArray[np.float64] = np.empty(0)
         self._checked: list[NDArray[np.float64]] = [np.empty(0), np.empty(0)]
-        self._bars = [pyqtgraph.BarGraphItem(x=[0], height=[0], width=1) for _ in range(3)]
+        self._bars = [BarGraphItem(x=[0], height=[0], width=1) for _ in range(3)]
         for bar in self._bars:
             self.addItem(bar)
-        self.band = pyqtgraph.LinearRegionItem(movable=False, pen=pyqtgraph.mkPen(None))
+        self.band = LinearRegionItem(movable=False, pen=mkPen(None))
         self.band.setZValue(-10)
         self.addItem(self.band)
-        self.accept_line = pyqtgraph.InfiniteLine(movable=True, angle=90)
+        self.accept_line = InfiniteLine(movable=True, angle=90)
         self.accept_line.setZValue(9)
         self.accept_line.sigDragged.connect(lambda line: self.accept_moved.emit(float(line.value())))
         self.addItem(self.accept_line)
-        self.line = pyqtgraph.InfiniteLine(movable=True, angle=90)
+        self.line = InfiniteLine(movable=True, angle=90)
         self.line.setZValue(10)
         self.line.sigDragged.connect(lambda line: self.threshold_moved.emit(float(line.value())))
         self.addItem(self.line)
@@ -117,13 +122,13 @@ class ScoreHistogram(pyqtgraph.PlotWidget):
         axis.setStyle(tickLength=4, maxTickLevel=0)
         axis.setTickDensity(_TICK_DENSITY)
         for bar, colour in zip(self._bars, (colours.normal, colours.to_check, colours.anomalous), strict=True):
-            bar.setOpts(brush=QColor(colour), pen=pyqtgraph.mkPen(None))
-        self.line.setPen(pyqtgraph.mkPen(colours.text, width=2))
-        self.line.setHoverPen(pyqtgraph.mkPen(colours.accent, width=3))
+            bar.setOpts(brush=QColor(colour), pen=mkPen(None))
+        self.line.setPen(mkPen(colours.text, width=2))
+        self.line.setHoverPen(mkPen(colours.accent, width=3))
         band = QColor(colours.warning)
         band.setAlphaF(0.22)
         self.band.setBrush(band)
-        self.accept_line.setPen(pyqtgraph.mkPen(colours.warning, width=2, style=Qt.PenStyle.DashLine))
-        self.accept_line.setHoverPen(pyqtgraph.mkPen(colours.warning, width=3))
+        self.accept_line.setPen(mkPen(colours.warning, width=2, style=Qt.PenStyle.DashLine))
+        self.accept_line.setHoverPen(mkPen(colours.warning, width=3))
         for line in (self.line, self.accept_line):
             line.setCursor(Qt.CursorShape.SizeHorCursor)

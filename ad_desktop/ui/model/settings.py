@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
@@ -16,9 +16,11 @@ from ad_desktop.ui.model.form import ParamForm
 from ad_desktop.ui.model.section import DimLabel, Section
 from ad_desktop.ui.model.tiles import TilesForm
 from ad_desktop.ui.theme import Theme
-from ad_desktop.workflows.fit import FitOptions
-from ad_desktop.workflows.info import DeviceInfo
 from ad_desktop.workflows.scans.settings import SliceSettings
+
+if TYPE_CHECKING:
+    from ad_desktop.workflows.fit import FitOptions
+    from ad_desktop.workflows.info import DeviceInfo
 
 _GROUPS = (
     ("Automatic", "auto", "Near-duplicates among the normal pictures are found and left out together."),
@@ -84,6 +86,8 @@ class FitSettings(QWidget):
 
     def options(self, fpr: float) -> FitOptions:
         """What is set; ``UserError`` where something is not allowed or missing."""
+        from ad_desktop.workflows.fit import FitOptions
+
         spec = _GROUPS[self.groups.currentIndex()][1]
         text = self.groups_text.text().strip()
         if spec in ("regex:", "csv") and not text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
@@ -22,7 +23,6 @@ from ad_desktop.data.samples import Label
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.items import Verdict
 from ad_desktop.ui.library.rows import format_score
-from ad_desktop.ui.model.histogram import ScoreHistogram
 from ad_desktop.ui.model.rates import LARGEST, SMALLEST, rate_for
 from ad_desktop.ui.model.section import DimLabel, Notice
 from ad_desktop.ui.session import Session
@@ -32,6 +32,7 @@ from ad_desktop.ui.wording import kind_of
 
 if TYPE_CHECKING:
     from ad_desktop.scoring.thresholds import Threshold
+    from ad_desktop.ui.model.histogram import ScoreHistogram
 
 _NEXT_MS = 60
 _BAND_FACTOR = 3
@@ -60,7 +61,6 @@ class ThresholdPanel(QWidget):
         self.between = QLabel()
         self.promise = DimLabel(theme)
         self.warning = Notice(icons, theme, "chart-bell-curve", "warning")
-        self.histogram = ScoreHistogram(theme)
         self.legend = DimLabel(theme)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.flagged = QLabel()
@@ -77,8 +77,6 @@ class ThresholdPanel(QWidget):
         self.rate.valueChanged.connect(lambda percent: session.set_fpr(percent / 100))
         self.banded.toggled.connect(self._set_band)
         self.band_rate.valueChanged.connect(self._set_band)
-        self.histogram.threshold_moved.connect(self._drag)
-        self.histogram.accept_moved.connect(self._drag_band)
         session.threshold_changed.connect(self._follow)
         session.model_changed.connect(self._next.start)
         for signal in (session.results_changed, session.labels_changed, session.items_changed):
@@ -86,6 +84,18 @@ class ThresholdPanel(QWidget):
         theme.changed.connect(self._fill)
         self._show()
         self._fill()
+
+    @cached_property
+    def histogram(self) -> ScoreHistogram:
+        """The scores in bars. Made when first asked for: without a model there is nothing to show."""
+        from ad_desktop.ui.model.histogram import ScoreHistogram
+
+        histogram = ScoreHistogram(self._theme)
+        histogram.threshold_moved.connect(self._drag)
+        histogram.accept_moved.connect(self._drag_band)
+        self._column.insertWidget(self._column.indexOf(self.legend), histogram)
+        histogram.setVisible(self._session.threshold is not None)
+        return histogram
 
     def _build(self) -> None:
         form = QFormLayout()
@@ -95,13 +105,12 @@ class ThresholdPanel(QWidget):
         form.addRow(self.banded, self.band_rate)
         self.row = _value_row("Threshold", self.value, self.flagged)
         self.band_row = _value_row("Borderline from", self.band_value, self.between)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(form)
         column.addWidget(self.row)
         column.addWidget(self.band_row)
-        column.addWidget(self.histogram)
         column.addWidget(self.legend)
         column.addWidget(self.found)
         column.addWidget(self.promise)
@@ -141,7 +150,9 @@ class ThresholdPanel(QWidget):
     def _show(self) -> None:
         self._show_rates()
         threshold = self._session.threshold
-        for widget in (self.row, self.histogram, self.legend):
+        if threshold is not None or "histogram" in vars(self):
+            self.histogram.setVisible(threshold is not None)
+        for widget in (self.row, self.legend):
             widget.setVisible(threshold is not None)
         if threshold is None:
             self.found.hide()

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_desktop.export.record import without_small
-from ad_desktop.scoring.regions import Region, find_regions
+from ad_desktop.scoring.regions import Region
 from ad_desktop.ui.viewer.pictures import Overlay
 
 MOST_REGIONS = 500
@@ -40,6 +39,9 @@ def find(overlay: Overlay, level: float, min_region: int = 0) -> Findings:
 
     An overlay is smaller than a large picture; areas are then exact to one cell of the overlay.
     """
+    from ad_desktop.export.record import without_small
+    from ad_desktop.scoring.regions import find_regions
+
     values = overlay.values
     height, width = overlay.size
     rows, columns = values.shape

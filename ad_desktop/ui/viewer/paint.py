@@ -6,8 +6,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from ad_desktop.export.colour import overlay_lut
-
 
 class Mode(StrEnum):
     """How the anomaly map is painted over the picture."""
@@ -23,6 +21,8 @@ def colour_table(colour_map: str, mode: Mode, opacity: float, threshold_code: in
     ``opacity`` is 0–1. A heat map fades in up to the threshold, as in exported pictures, so that
     what is normal leaves the picture bare; ABOVE paints nothing up to the threshold.
     """
+    from ad_desktop.export.colour import overlay_lut
+
     colours = overlay_lut(colour_map, opacity, threshold_code).astype(np.uint32)
     # Squared, the veil over what is normal is thinner than in exported pictures: a screen is looked at longer.
     colours[:, 3] = np.rint(colours[:, 3].astype(float) ** 2 / max(float(colours[:, 3].max()), 1.0))

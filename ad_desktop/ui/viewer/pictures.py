@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage
 
-from ad_desktop.data.datasets import load_mask
 from ad_desktop.data.images import load, to_display
 from ad_desktop.data.samples import Sample
 from ad_desktop.detectors.base import Prediction
@@ -149,6 +148,8 @@ def _pyramid(image: QImage) -> tuple[QImage, ...]:
 
 
 def _outline(mask: Path, size: tuple[int, int]) -> NDArray[np.float32]:
+    from ad_desktop.data.datasets import load_mask
+
     drawn = load_mask(mask, size)
     step = max(1, -(-max(size) // OVERLAY_EDGE))
     small = drawn[::step, ::step].astype(np.float32)

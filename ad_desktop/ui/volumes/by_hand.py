@@ -16,8 +16,6 @@ from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.controls import VolumeControls
 from ad_desktop.ui.volumes.drawing import Drawn, voxels
 from ad_desktop.ui.volumes.source import OpenScan
-from ad_desktop.workflows.scans.by_hand import paint_over
-from ad_desktop.workflows.scans.opening import scan_opener
 
 
 class HandPainting(QObject):
@@ -50,6 +48,9 @@ class HandPainting(QObject):
         sample = item.sample
 
         def work(task: Task) -> Patch:
+            from ad_desktop.workflows.scans.by_hand import paint_over
+            from ad_desktop.workflows.scans.opening import scan_opener
+
             region = scan.turn.undo(voxels(drawn, scan.volume))
             residual = paint_over(model, sample, region, scan_opener(model.scan_unit), task)
             where = np.flatnonzero(region)

@@ -10,10 +10,8 @@ import pyqtgraph
 
 from ad_desktop.data.volumes.patches import Patch, patched
 from ad_desktop.data.volumes.sampling import PlaneSampler
-from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import SUV, Volume
 from ad_desktop.detectors.base import Prediction
-from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.task import Task
 from ad_desktop.ui.viewer.paint import Mode, colour_table
 from ad_desktop.ui.viewer.pictures import Scale
@@ -72,6 +70,8 @@ def place_map(prediction: Prediction, scan: OpenScan, name: str = "") -> Anomaly
 
 def place_truth(path: Path, scan: OpenScan, task: Task) -> Volume:
     """Read where lesions are known to be, as ``evaluate`` does, on the scan's axes; for a job, ``InputError``."""
+    from ad_desktop.data.volumes.truth import load_truth
+
     mask = load_truth(path, scan.original, task)
     return scan.volume.with_array(scan.turn.apply(mask.view(np.uint8)), "")
 
@@ -81,6 +81,8 @@ def place_residual(prediction: Prediction, scan: OpenScan, patches: tuple[Patch,
 
     ``patches`` were painted by hand and take the place of what the method found.
     """
+    from ad_desktop.detectors.volume_prediction import VolumePrediction
+
     residual = prediction.residual if isinstance(prediction, VolumePrediction) else None
     if residual is None or residual.shape != scan.original.shape:
         return None

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ad_desktop.data.volumes.region import VolumeRegion
 from ad_desktop.data.volumes.volume import SUV, Volume
 from ad_desktop.jobs import Job, JobRunner, LaneName
-from ad_desktop.scoring.marking import Marking
-from ad_desktop.scoring.volume_regions import find_volume_regions
 from ad_desktop.ui.library.rows import format_score
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.facts import describe_place
 from ad_desktop.ui.volumes.layering import Layering
 from ad_desktop.ui.volumes.overlays import AnomalyMap
 from ad_desktop.ui.volumes.slices import SliceLine, highest_place
+
+if TYPE_CHECKING:
+    from ad_desktop.data.volumes.region import VolumeRegion
+    from ad_desktop.scoring.marking import Marking
 
 _TITLES = ("No.", "Volume", "Peak at", "Map peak", "Map mean")
 _RESIDUAL = "Mean of the scan less its healthy version: below 0 darker than healthy, above 0 brighter"
@@ -84,6 +86,8 @@ class VolumeRegionsPanel(QFrame):
             self._fill((), 0.0, None)
             return
         model = self._session.model
+        from ad_desktop.scoring.marking import Marking
+
         marking = Marking() if model is None else model.marking
         residual = self._layering.residual
         job = self._runner.submit(
@@ -156,6 +160,8 @@ def _regions(
     found: AnomalyMap, level: float, marking: Marking, residual: Volume | None
 ) -> tuple[list[VolumeRegion], list[float]]:
     """The regions, and the mean of the residual in each (none without it)."""
+    from ad_desktop.scoring.volume_regions import find_volume_regions
+
     labels, regions = find_volume_regions(found.volume.array, level, found.scan, marking)
     if residual is None or not regions:
         return regions, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import (
@@ -17,10 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ad_desktop.data.volumes.opening import SeriesInfo
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.wording import sentence
+
+if TYPE_CHECKING:
+    from ad_desktop.data.volumes.opening import SeriesInfo
 
 _TITLES = ("Description", "Modality", "Patient", "Study", "Slices", "Spacing (mm)", "Date", "Warnings")
 _TEXT = "These series were found. Untick what should not stay in the library; no file is changed."

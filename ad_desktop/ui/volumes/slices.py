@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.volume import Array, Volume
-from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.ui.library.rows import format_score
 
 _MOST = 8
@@ -32,6 +31,8 @@ class SliceScores:
     @classmethod
     def of(cls, prediction: object) -> SliceScores | None:
         """Those of a scan's prediction, in the order in which the planes show them."""
+        from ad_desktop.detectors.volume_prediction import VolumePrediction
+
         if not isinstance(prediction, VolumePrediction) or not np.isfinite(prediction.slice_scores).any():
             return None
         return cls(Plane[prediction.axis.upper()], prediction.slice_scores)

@@ -11,7 +11,6 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from ad_desktop.data.samples import VolumeSample
-from ad_desktop.data.volumes.opening import suggest_unit
 from ad_desktop.data.volumes.reorient import Reorientation
 from ad_desktop.data.volumes.volume import UNKNOWN_UNIT, Volume
 from ad_desktop.data.volumes.windows import Window, automatic_window, sample_values
@@ -42,6 +41,14 @@ class OpenScan:
     original: Volume
     unit_open: bool = False
     suggested: str = UNKNOWN_UNIT
+
+
+def load_scan(sample: VolumeSample, task: Task) -> Volume:
+    """Read a scan as its file has it; ``InputError`` if it cannot be read."""
+    # With the first scan: all formats are known to it, and loading that keeps the window off the screen.
+    from ad_desktop.data.volumes.opening import load_volume
+
+    return load_volume(sample, task)
 
 
 class ScanReader:
@@ -152,6 +159,8 @@ def open_scan(sample: VolumeSample, load: Load, task: Task) -> OpenScan:
     task.check()
     turn = Reorientation.to_patient(volume.affine)
     unit_open = not volume.unit and not volume.modality and not _is_mask(volume)
+    from ad_desktop.data.volumes.opening import suggest_unit
+
     suggested = suggest_unit(volume) if unit_open else volume.unit
     return OpenScan(sample.key, turn.turn(volume), turn, automatic_window(volume.array), volume, unit_open, suggested)
 

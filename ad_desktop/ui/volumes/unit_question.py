@@ -5,8 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
-from ad_desktop.data.volumes.opening import NO_UNIT
-from ad_desktop.data.volumes.volume import HU, SUV
+from ad_desktop.data.volumes.volume import HU, NO_UNIT, SUV
 from ad_desktop.ui.icons import Icons
 from ad_desktop.ui.model.section import Notice
 from ad_desktop.ui.theme import Theme

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from ad_desktop.data.samples import VolumeSample
-from ad_desktop.data.volumes.opening import NO_UNIT
-from ad_desktop.data.volumes.volume import UNKNOWN_UNIT
+from ad_desktop.data.volumes.volume import NO_UNIT, UNKNOWN_UNIT
 from ad_desktop.ui.session import Session
 from ad_desktop.ui.volumes.source import OpenScan
 

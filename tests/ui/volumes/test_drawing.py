@@ -15,9 +15,9 @@ from ad_desktop.data.volumes.planes import Plane
 from ad_desktop.data.volumes.reorient import patient_axes
 from ad_desktop.data.volumes.volume import Volume, make_affine
 from ad_desktop.errors import UserError
-from ad_desktop.ui.volumes import by_hand
 from ad_desktop.ui.volumes.aspects import Aspect
 from ad_desktop.ui.volumes.drawing import Drawn, Pen, Tool, voxels
+from ad_desktop.workflows.scans import by_hand
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 

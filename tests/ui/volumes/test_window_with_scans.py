@@ -17,6 +17,7 @@ from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.ui.about import ShortcutsDialog
 from ad_desktop.ui.flows import exporting
 from ad_desktop.ui.items import Item
+from ad_desktop.workflows import export as export_workflow
 from ad_desktop.workflows.export import ExportOutcome
 from ad_desktop.workflows.scans.settings import SliceSettings
 
@@ -94,7 +95,7 @@ def test_what_was_painted_by_hand_goes_along_when_results_are_exported(qtbot, wi
         written.extend(results)
         return ExportOutcome()
 
-    monkeypatch.setattr(exporting, "export_results", export)
+    monkeypatch.setattr(export_workflow, "export_results", export)
     item = show(qtbot, window, scan)
     item.prediction = VolumePrediction(1.0, np.zeros((1, 1, 1), np.float32), (1, 1))
     monkeypatch.setattr(window.exporting, "_session", SimpleNamespace(model=object()))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QResizeEvent, QUndoStack
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from ad_desktop.data.samples import Label, VolumeSample
 from ad_desktop.detectors.base import Detector
 from ad_desktop.errors import UserError
 from ad_desktop.jobs import JobRunner
 from ad_desktop.ui.actions import Actions
+from ad_desktop.ui.centre import Centre
 from ad_desktop.ui.choosing import FileDialogs
 from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.crash.report import Reporter
@@ -45,12 +46,12 @@ from ad_desktop.ui.unsaved import UnsavedModel
 from ad_desktop.ui.viewer.viewer import Viewer
 from ad_desktop.ui.volumes.series import SeriesQuestion
 from ad_desktop.ui.volumes.source import ScanReader, load_scan
-from ad_desktop.ui.volumes.viewer import VolumeViewer
 from ad_desktop.ui.why.dock import WhyDock
 from ad_desktop.ui.why.neighbours import NeighbourFlow
 from ad_desktop.ui.wording import kind, kind_of, these
 
 if TYPE_CHECKING:
+    from ad_desktop.ui.volumes.viewer import VolumeViewer
     from ad_desktop.workflows.model import FittedModel
 
 _SHUTDOWN_SECONDS = 5.0
@@ -58,8 +59,7 @@ _VIEWER_WIDTH = 460
 """Below this width of the viewer, docks give way when the window gets smaller."""
 _THREE_COLUMNS = 800
 """On a narrower screen (or one scaled up as much) library and model share a column."""
-_COMPLETE_AFTER_MS = 800
-_MESSAGE_MS = 6000
+_COMPLETE_AFTER_MS, _MESSAGE_MS = 800, 6000
 _PROBLEMS_HEIGHT, _WHY_HEIGHT = 150, 265
 
 
@@ -98,20 +98,24 @@ class MainWindow(QMainWindow):
         icons = Icons(theme)
         self.actions_ = Actions(icons, self.undo_stack, self)
         self._make_parts(icons, detectors)
-        self.exporting = ExportFlow(runner, session, self.problems, self.scan_viewer.hand.of, self)
+        self.exporting = ExportFlow(runner, session, self.problems, lambda key: self.scan_viewer.hand.of(key), self)
         self.samples = SampleFlow(
-            bundled, session, self.importing, self.edits, self.scan_viewer, self._open_model, self
+            bundled, session, self.importing, self.edits, lambda: self.scan_viewer, self._open_model, self
         )
         self.ranking = RankWhenScored(session, self.predicting, self.library.view, self)
         self.menus = Menus(self, self.actions_, settings)
         docks = [dock.toggleViewAction() for dock in (self.library, self.model, self.why, self.problems_dock)]
-        viewers = [*self.viewer.controls.actions_of_view(), *self.scan_viewer.controls.actions_of_view()]
-        self.menus.fill_view(viewers, docks, theme, settings)
+        self.menus.fill_view(self.viewer.controls.actions_of_view(), docks, theme, settings)
         self._connect_actions()
         self._connect_flows()
         self._restore_layout()
         self._follow()
         QTimer.singleShot(_COMPLETE_AFTER_MS, self, self._complete)
+
+    @property
+    def scan_viewer(self) -> VolumeViewer:
+        """The viewer of scans."""
+        return self.centre.scans
 
     def open_paths(self, paths: Sequence[Path], label: Label | None = None) -> None:
         """Add pictures and folders to the library, or open a model."""
@@ -174,12 +178,16 @@ class MainWindow(QMainWindow):
             a.add_folder, [a.open_sample, a.open_scan], a.fit,
         )  # fmt: skip
         arrows = [self.viewer.controls.previous, self.viewer.controls.next]
-        self.scan_viewer = VolumeViewer(
-            session, self._runner, icons, theme, self._settings, self.problems, reader, arrows, self.undo_stack
-        )
-        self.centre = QStackedWidget()
-        self.centre.addWidget(self.viewer)
-        self.centre.addWidget(self.scan_viewer)
+
+        def make_scans() -> VolumeViewer:
+            from ad_desktop.ui.volumes.viewer import VolumeViewer
+
+            return VolumeViewer(
+                session, self._runner, icons, theme, self._settings, self.problems, reader, arrows, self.undo_stack
+            )
+
+        self.centre = Centre(self.viewer, make_scans)
+        self.centre.made.connect(self._take_scan_viewer)
         self.model = ModelDock(session, self.fitting, detectors, icons, theme, a.fit, [a.open_model, a.save_model])
         neighbours = NeighbourFlow(self._runner, session, self.problems, self)
         self.why = WhyDock(session, neighbours, thumbnails, icons, theme)
@@ -222,10 +230,9 @@ class MainWindow(QMainWindow):
         self.help = HelpDialogs(a, self._groups, self.reporter, self._log_file, self)
         view = self.library.view
         why = self.why.toggle
-        local = [*a.of_library(), a.select_all, why]
-        view.addActions(local)
-        self.viewer.addActions(local)
-        self.scan_viewer.addActions([*local, *self.viewer.controls.actions_of_view()[:2]])
+        self._local = [*a.of_library(), a.select_all, why]
+        view.addActions(self._local)
+        self.viewer.addActions(self._local)
         view.set_context_actions(
             [why, a.good, a.defect, a.separator(), *a.labels.values(), a.separator(), a.export, a.remove]
         )
@@ -233,9 +240,7 @@ class MainWindow(QMainWindow):
         self.viewer.controls.next.triggered.connect(lambda: view.step(1))
         view.addActions([self.viewer.controls.previous, self.viewer.controls.next])
         view.addActions(self.viewer.controls.actions_of_view()[2:])
-        view.addActions(self.scan_viewer.controls.actions_of_view())
         view.bare.connect(self.viewer.set_bare)
-        view.bare.connect(lambda bare: self.scan_viewer.scene.set_look(bare=bare))
         self.why.opened.connect(view.setFocus)
         why.triggered.connect(lambda shown: self._give_height(self.why, _WHY_HEIGHT) if shown else None)
 
@@ -261,8 +266,7 @@ class MainWindow(QMainWindow):
         self.unsaved.changed.connect(self._show_title)
         self.exporting.exported.connect(self._say_exported)
         self.viewer.readout.connect(self.status.readout.setText)
-        self.scan_viewer.readout.connect(self.status.readout.setText)
-        session.current_changed.connect(self._choose_viewer)
+        session.current_changed.connect(self.centre.choose)
         for signal in (self.library.rows.modelReset, self.library.rows.layoutChanged):
             signal.connect(self.viewer.fetch_ahead)
         self.status.problems_asked.connect(self._toggle_problems)
@@ -298,16 +302,13 @@ class MainWindow(QMainWindow):
         a.resume.setEnabled(session.model is not None and bool(session.items))
         a.cancel.setEnabled(bool(self._runner.active))
 
-    def _choose_viewer(self, item: Item | None) -> None:
-        scan = item is not None and isinstance(item.sample, VolumeSample)
-        shown = self.scan_viewer if scan else self.viewer
-        if self.centre.currentWidget() is shown:
-            return
-        self.centre.setCurrentWidget(shown)
-        # Both viewers use the same keys.
-        for action in self.viewer.controls.actions_of_view()[2:]:
-            action.setEnabled(not scan)
-            action.setVisible(not scan)
+    def _take_scan_viewer(self, scans: VolumeViewer) -> None:
+        view, actions = self.library.view, scans.controls.actions_of_view()
+        scans.addActions([*self._local, *self.viewer.controls.actions_of_view()[:2]])
+        view.addActions(actions)
+        view.bare.connect(lambda bare: scans.scene.set_look(bare=bare))
+        scans.readout.connect(self.status.readout.setText)
+        self.menus.add_to_view(actions)
 
     def _selected(self) -> list[Item]:
         selected = self.library.view.selected_items()

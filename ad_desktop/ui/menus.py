@@ -47,7 +47,7 @@ class Menus:
     def fill_view(self, viewer: list[QAction], docks: list[QAction], theme: Theme, settings: QSettings) -> None:
         """Viewer actions, docks, and the appearance, which is remembered."""
         self.view.addActions(viewer)
-        self.view.addSeparator()
+        self._end_of_viewers = self.view.addSeparator()
         self.view.addActions(docks)
         self.view.addSeparator()
         menu = self.view.addMenu("&Appearance")
@@ -58,6 +58,10 @@ class Menus:
             action.setChecked(appearance is theme.appearance)
             action.triggered.connect(lambda _=False, chosen=appearance: _choose(chosen, theme, settings))
             group.addAction(action)
+
+    def add_to_view(self, viewer: list[QAction]) -> None:
+        """Actions of a viewer that is made later, below those of the others."""
+        self.view.insertActions(self._end_of_viewers, viewer)
 
 
 def _choose(appearance: Appearance, theme: Theme, settings: QSettings) -> None:

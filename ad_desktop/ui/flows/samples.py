@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
@@ -14,7 +15,9 @@ from ad_desktop.ui.commands import Edits
 from ad_desktop.ui.flows.importing import ImportFlow
 from ad_desktop.ui.items import Item
 from ad_desktop.ui.session import Session
-from ad_desktop.ui.volumes.viewer import VolumeViewer
+
+if TYPE_CHECKING:
+    from ad_desktop.ui.volumes.viewer import VolumeViewer
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class SampleFlow(QObject):
     """``open_model`` takes a model file, asking first where something would be lost."""
 
     def __init__(
-        self, bundled: Bundled, session: Session, importing: ImportFlow, edits: Edits, viewer: VolumeViewer,
-        open_model: Callable[[Path], None], parent: QObject | None = None,
+        self, bundled: Bundled, session: Session, importing: ImportFlow, edits: Edits,
+        viewer: Callable[[], VolumeViewer], open_model: Callable[[Path], None], parent: QObject | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._bundled = bundled
@@ -42,7 +45,7 @@ class SampleFlow(QObject):
         self._viewer = viewer
         self._open_model = open_model
         self._shown = ""
-        viewer.regions.listed.connect(self._look)
+        self._followed = False
 
     def open_pictures(self, fit: Callable[[], None]) -> None:
         """Add the pictures, ``fit`` on the good ones and score the rest."""
@@ -56,13 +59,17 @@ class SampleFlow(QObject):
         self._edits.add([Item.of(sample, Label.TO_CHECK, self._bundled.scan.parent.name, mask=self._bundled.mask)])
         item = self._session.items[sample.key]
         self._shown = item.key
-        self._viewer.controls.every.setChecked(True)
+        viewer = self._viewer()
+        if not self._followed:
+            self._followed = True
+            viewer.regions.listed.connect(self._look)
+        viewer.controls.every.setChecked(True)
         self._session.set_current(item)
         self._open_model(self._bundled.model)
 
     def _look(self) -> None:
         """Go to the first region of the scan, once."""
-        current, regions = self._session.current, self._viewer.regions.regions
-        if current is not None and current.key == self._shown and regions:
+        panel, current = self._viewer().regions, self._session.current
+        if current is not None and current.key == self._shown and panel.regions:
             self._shown = ""
-            self._viewer.regions.jumped.emit(regions[0].peak_position)
+            panel.jumped.emit(panel.regions[0].peak_position)

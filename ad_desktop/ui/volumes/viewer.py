@@ -88,6 +88,7 @@ class VolumeViewer(QWidget):
         self.controls.set_active(False)
         self._connect(problems)
         self._follow_look()
+        self._show_current(session.current)
 
     def _connect(self, problems: ProblemList) -> None:
         controls, source = self.controls, self.source

@@ -1,0 +1,60 @@
+"""The middle of the window: the viewer of pictures, or that of scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QStackedWidget
+
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.ui.items import Item
+from ad_desktop.ui.viewer.viewer import Viewer
+
+if TYPE_CHECKING:
+    from ad_desktop.ui.volumes.viewer import VolumeViewer
+
+
+class Centre(QStackedWidget):
+    """Follows the current item.
+
+    The viewer of scans is made when it is first asked for, or once the window has been painted: ``made`` carries it.
+    """
+
+    made = Signal(object)
+
+    def __init__(self, pictures: Viewer, make_scans: Callable[[], VolumeViewer]) -> None:
+        super().__init__()
+        self._make_scans = make_scans
+        self._painted = False
+        self.pictures = pictures
+        self.addWidget(pictures)
+
+    @cached_property
+    def scans(self) -> VolumeViewer:
+        """The viewer of scans."""
+        viewer = self._make_scans()
+        self.addWidget(viewer)
+        self.made.emit(viewer)
+        return viewer
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, lambda: self.scans)
+
+    def choose(self, item: Item | None) -> None:
+        """Show the viewer of an item."""
+        scan = item is not None and isinstance(item.sample, VolumeSample)
+        shown = self.scans if scan else self.pictures
+        if self.currentWidget() is shown:
+            return
+        self.setCurrentWidget(shown)
+        # Both viewers use the same keys.
+        for action in self.pictures.controls.actions_of_view()[2:]:
+            action.setEnabled(not scan)
+            action.setVisible(not scan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import hashlib
+import json
 import os
 import platform
 import py_compile
@@ -29,6 +30,7 @@ INSIDE = "_internal"
 _STRIPPED = re.compile(r"(libtorch_|libpython3|_CharLS\.|_openjpeg\.|_imaging\.|_regex\.|_fmm_core\.|_yaml\.)")
 """Libraries whose symbols for debuggers take megabytes: torch's about a hundred. Others are stripped already, or were
 moved about by the tools that make wheels, which strip does not understand."""
+_LARGE_TABLE = 10_000_000
 _SPRING_2026 = "1767225600"
 
 
@@ -42,6 +44,7 @@ def main() -> int:
     drop_dangling(folder)
     link_window(folder)
     lay_open(folder / INSIDE / "shiboken6")
+    write_tables(folder / INSIDE)
     compile_sources(folder / INSIDE / "shiboken6", folder / INSIDE)
     strip_symbols(folder / INSIDE)
     add_installer(folder)
@@ -87,7 +90,10 @@ def link_window(folder: Path) -> None:
 
 
 def lay_open(target: Path) -> None:
-    """Put PySide's own modules there as files: those inside its library it would compile at every start."""
+    """Put PySide's own modules there as files: those inside its library it would compile at every start.
+
+    What writes stubs for editors is left empty: it is loaded at every start, too, and takes as long as all the others.
+    """
     import shiboken6
 
     with tempfile.TemporaryDirectory() as name:
@@ -98,6 +104,7 @@ def lay_open(target: Path) -> None:
             env={**os.environ, "PYTHONPATH": name, "SBK_EMBED": "0"},
         )  # fmt: skip
         shutil.copytree(copy / "files.dir", target / "files.dir", ignore=shutil.ignore_patterns("__pycache__"))
+    (target / "files.dir" / "shibokensupport" / "signature" / "lib" / "pyi_generator.py").write_bytes(b"")
 
 
 def compile_sources(folder: Path, inside: Path) -> None:
@@ -106,6 +113,14 @@ def compile_sources(folder: Path, inside: Path) -> None:
         folder, quiet=2, maxlevels=99, stripdir=str(inside),
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )  # fmt: skip
+
+
+def write_tables(inside: Path) -> None:
+    """Write large tables without the spaces that nobody reads: of the DICOM standard's, these are a third."""
+    for path in inside.rglob("*.json"):
+        if path.stat().st_size > _LARGE_TABLE:
+            table = json.loads(path.read_bytes())
+            path.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def strip_symbols(inside: Path) -> None:

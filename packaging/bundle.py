@@ -56,6 +56,8 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/_inductor/(kernel|template_heuristics|autoheuristic)\b",
     r"^torch/distributed/(checkpoint|elastic|pipelining|_tools)\b",
     r"^torch/ao/(ns|pruning)\b",
+    # Sources of torch that none of its parts reads when a network is made a graph.
+    r"^torch/(_inductor|distributed|ao|testing)/.*\.py$",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.
@@ -97,6 +99,11 @@ def pure(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """PyInstaller's list of modules for its archive, without those whose sources are dropped."""
     kept = [entry for entry in entries if not any(rule.search(entry[0].replace(".", "/")) for rule in _DROPPED)]
     return sorted(kept)
+
+
+def scripts(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """PyInstaller's list of what runs first, without what prepares for other processes: the program makes its own."""
+    return [entry for entry in entries if "multiprocess" not in entry[0]]
 
 
 def _posix(name: str) -> str:

@@ -39,8 +39,12 @@ EXCLUDED = [
 ]  # fmt: skip
 """Modules that are left out even where something imports them."""
 
-SOURCES = dict.fromkeys(("torch", "torchvision", "timm", "onnxscript"), "pyz+py")
-"""Packages that read the source of their own functions. It lies beside the archive that holds them compiled."""
+SOURCES = {
+    **dict.fromkeys(("torch", "torchvision", "timm", "onnxscript"), "pyz+py"),
+    **dict.fromkeys(("torch._inductor", "torch.ao", "torch.distributed", "torch.testing"), "pyz"),
+}
+"""Packages that read the source of their own functions (it lies beside the archive that holds them compiled), and parts
+of them that do not."""
 
 NEVER = ["**/tests/**", "**/test/**", "**/*.pyi", "**/*.h", "**/*.md"]
 """Data files of packages that nothing reads."""
@@ -56,8 +60,6 @@ _DROPPED = [re.compile(pattern) for pattern in (
     r"^torch/_inductor/(kernel|template_heuristics|autoheuristic)\b",
     r"^torch/distributed/(checkpoint|elastic|pipelining|_tools)\b",
     r"^torch/ao/(ns|pruning)\b",
-    # Sources of torch that none of its parts reads when a network is made a graph.
-    r"^torch/(_inductor|distributed|ao|testing)/.*\.py$",
     r"^triton/",
     r"^cuda/",
     # Of Qt: translations, and plugins for what the program does not do. It shows widgets and icons in SVG.

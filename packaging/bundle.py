@@ -39,12 +39,9 @@ EXCLUDED = [
 ]  # fmt: skip
 """Modules that are left out even where something imports them."""
 
-SOURCES = {
-    **dict.fromkeys(("torch", "torchvision", "timm", "onnxscript"), "pyz+py"),
-    **dict.fromkeys(("torch._inductor", "torch.ao", "torch.distributed", "torch.testing"), "pyz"),
-}
-"""Packages that read the source of their own functions (it lies beside the archive that holds them compiled), and parts
-of them that do not."""
+SOURCES = dict.fromkeys(("torch", "torchvision", "timm", "onnxscript"), "pyz+py")
+"""Packages that read the source of their own functions, some as they are loaded. It lies beside the archive that holds
+them compiled."""
 
 NEVER = ["**/tests/**", "**/test/**", "**/*.pyi", "**/*.h", "**/*.md"]
 """Data files of packages that nothing reads."""

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from safetensors.numpy import load_file
 
-from ad_desktop.data.volumes.volume import flipped_lps_ras
+from ad_desktop.data.volumes.volume import Volume, flipped_lps_ras
 from ad_desktop.detectors.autopaint import AutoPaint
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, Scan
@@ -23,13 +23,17 @@ from ad_desktop.workflows.store import load_model
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network, the grid it works on, the healthy mean and spread there, and how a scan is made even."""
+    """A network, the grid it works on, the healthy mean and spread there, and how a scan is made even.
+
+    ``lay`` brings any volume and its mask to the grid, and tells the grid's affine.
+    """
 
     painter: Painter
     grid: Grid
     mean: np.ndarray
     spread: np.ndarray
     even: Callable[[Scan], Scan] = lambda scan: scan
+    lay: Callable[[Volume, np.ndarray], tuple[Scan, np.ndarray]] | None = None
 
     def scan(self, image: Path, labels: Path) -> Scan:
         """A scan laid on the grid, beside the healthy statistics."""
@@ -71,7 +75,7 @@ def load_shipped(path: Path, even: bool) -> Fitted:
     if not isinstance(detector, AutoPaint) or detector.scans_ is None:
         raise SystemExit(f"{path} is no AutoPaint model of scans")
     model = detector.scans_
-    found = Fitted(model.painter, model.grid, model.mean, model.spread)
+    found = Fitted(model.painter, model.grid, model.mean, model.spread, lay=model.laid)
     return replace(found, even=lambda scan: model.even(scan)[0]) if even else found
 
 

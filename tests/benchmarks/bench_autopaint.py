@@ -1,10 +1,12 @@
 """AutoPaint's maps against baselines, on healthy scans with painted lesions; see README.md.
 
 Usage: bench_autopaint.py MODEL [DENOISER] --data FOLDER [--even] [--tune] [--multi-pass] [--count N] [--healthy N]
+                          [--real SCAN TRUTH MASK ...]
 
 MODEL is a fitted model, such as the one that ships, DENOISER a folder that fit_autopaint.py wrote with --plain (left
 out, there are no figures of it), FOLDER has train and validation with t1 and labels. Every method's map gets the same
-post-processing: in healthy deviations, Gaussian, absolute, divided by its own mean.
+post-processing: in healthy deviations, Gaussian, absolute, divided by its own mean. SCAN has real lesions, which TRUTH
+shows; MASK is body or brain, as for ad-desktop fit --mask.
 """
 
 from __future__ import annotations
@@ -15,13 +17,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from autopaint_data import Fitted, aligned_scan, load_fitted, load_shipped, scans_of
 from lesions import KINDS, paint_lesions
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
+from ad_desktop.data.samples import VolumeSample
+from ad_desktop.data.volumes.masks import body_mask, brain_mask
+from ad_desktop.data.volumes.opening import load_volume
 from ad_desktop.detectors.painting.batches import Scan
+from ad_desktop.detectors.painting.grid import resample
 from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
@@ -140,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tune", action="store_true", help="on the scans held out in the fit, not on the test scans")
     parser.add_argument("--multi-pass", action="store_true", help="paint into holes of three sizes, too: slow")
     parser.add_argument("--even", action="store_true", help="make scans even first, for all methods")
+    parser.add_argument("--real", nargs="+", default=[], metavar="SCAN TRUTH MASK", help="scans with real lesions")
     options = parser.parse_args(argv)
     fitted = load_shipped(options.model, options.even)
     other = load_fitted(options.denoiser).painter if options.denoiser else None
@@ -163,6 +171,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     pairs = scans_of(options.data, "train")[4::5] if options.tune else scans_of(options.data, "validation")
     table = measure(fitted, residuals, sigma, threshold, pairs[: options.count], 9000 if options.tune else 1000)
     show(table)
+    for scan, truth, mask in zip(*(options.real[i::3] for i in range(3)), strict=True):
+        print(f"{scan}, {mask}:")
+        show(real(fitted, residuals, sigma, threshold, Path(scan), Path(truth), mask))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{time.process_time() - start:.0f} CPU-seconds, peak {peak:.1f} GB")
 
@@ -203,6 +214,27 @@ def measure(
         )
     kinds(collected, threshold)
     return {name: figures(spoilt, threshold[name]) for name, spoilt in collected.items()}
+
+
+def real(
+    fitted: Fitted, residuals: Residuals, sigma: Maps, threshold: dict[str, float], path: Path, truth: Path, mask: str
+) -> dict[str, dict[str, float]]:
+    """The figures of every method on a scan with real lesions, on its own voxels inside the mask."""
+    assert fitted.lay is not None
+    volume = load_volume(VolumeSample(path))
+    inside = brain_mask(volume) if mask == "brain" else body_mask(volume)
+    laid, affine = fitted.lay(volume, inside)
+    scan = fitted.even(laid)
+    wanted = (np.asarray(nib.load(truth).dataobj).T > 0)[inside]
+    found = {}
+    for name, score in maps_of(fitted.painter, residuals(scan), sigma, scan).items():
+        values = resample(score, affine, volume.affine, volume.shape)[inside]
+        above = values > threshold[name]
+        found[name] = {
+            "AP": float(average_precision_score(wanted, values)), "Dice": dice(above, wanted),
+            "FPR %": 100 * float(above[~wanted].mean()),
+        }  # fmt: skip
+    return found
 
 
 def kinds(collected: dict[str, list[tuple[np.ndarray, np.ndarray, list[np.ndarray]]]], threshold: Maps) -> None:

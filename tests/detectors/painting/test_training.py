@@ -85,6 +85,28 @@ def test_a_fit_cancelled_while_it_is_validated_is_validated_when_it_goes_on(tmp_
     assert again.notes == ("The fit went on from step 5 of 8, where an earlier one was stopped.",)
 
 
+def test_the_weights_that_do_best_on_scans_kept_apart_are_kept() -> None:
+    """Not the last ones: from the second validation on, it goes worse."""
+    fitted, averages, told = trainer(15), [], []
+    plain, rises = fitted._validate, iter([0.5, 0.2, 0.9])
+
+    def validate(fixed: object, task: Task) -> float:
+        worse = next(rises)
+        fitted._loss = lambda _: torch.tensor(worse)  # type: ignore[assignment, method-assign, return-value]
+        try:
+            return plain(fixed, task)  # type: ignore[arg-type]
+        finally:
+            del fitted._loss
+            averages.append({name: value.clone() for name, value in fitted.state.average.items()})
+
+    fitted._validate = validate  # type: ignore[assignment, method-assign]
+    found = fitted.fit(SCANS[:4], SCANS[4:], Task(), lambda _, loss: told.append(loss))
+    assert told == pytest.approx([0.5, 0.2, 0.9])
+    first, second, last = averages
+    assert all(torch.equal(found[name], second[name]) for name in found)
+    assert not any(torch.equal(other["enter.both.weight"], second["enter.both.weight"]) for other in (first, last))
+
+
 class Watched(Task):
     """Keeps what is shown."""
 

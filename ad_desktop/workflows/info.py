@@ -22,8 +22,10 @@ from ad_desktop.detectors.nets.devices import DeviceInfo, devices
 from ad_desktop.detectors.nets.hub import hub_file
 from ad_desktop.detectors.registry import detectors
 from ad_desktop.errors import InputError
+from ad_desktop.scoring.thresholds import samples_needed
 from ad_desktop.task import Task
 from ad_desktop.workflows.convert import describe_series
+from ad_desktop.workflows.model import HELD_OUT
 from ad_desktop.workflows.store import is_model, read_metadata
 
 PACKAGES = ("torch", "torchvision", "onnxruntime", "timm", "numpy", "scipy", "scikit-learn", "pillow", "tifffile",
@@ -59,8 +61,23 @@ def describe_path(path: Path, task: Task | None = None) -> dict[str, Any]:
     if is_model(path):
         told = read_metadata(path)
         kept = {k: v for k, v in told.items() if k not in ("detector_state", "content_sha256", "content_bytes")}
+        kept["threshold"] = {**kept["threshold"], "basis": _basis(told)}
         return {"path": str(path), "kind": "model", **kept}
     return {"path": str(path), "kind": "picture", **asdict(info(path))}
+
+
+def _basis(told: dict[str, Any]) -> str:
+    """Whether the normal samples that the threshold comes from are enough for its rate."""
+    threshold, groups = told["threshold"], int(told["calibration"]["groups"])
+    if threshold["rule"] != HELD_OUT or not groups:
+        return "not measured on normal samples"
+    scans = told.get("scans") is not None
+    # Of scans, it may be those alone that the fit kept apart.
+    what, count = ("scans", groups) if scans else ("pictures", int(told["normal_set"]["count"]))
+    needed = samples_needed(threshold["fpr"])
+    if count >= needed:
+        return f"measured on {count} normal {what}"
+    return f"extrapolated: to measure this rate takes {needed} normal {what}, and there are {count}"
 
 
 def _folder(path: Path, task: Task | None) -> dict[str, Any]:

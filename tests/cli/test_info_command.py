@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from program import Run
 import ad_desktop
 from ad_desktop.detectors.gaussian_ad import GaussianAD
 from ad_desktop.detectors.params import make_params
+from ad_desktop.workflows.store import load_model, save_model
 
 
 def test_the_environment(run: Run) -> None:
@@ -37,12 +39,24 @@ def test_paths_of_every_kind(run: Run, model: Path, world: Path) -> None:
     assert told["normal_set"]["count"] == 20
     assert told["params"]["image_size"] == 64
     assert told["threshold"]["fpr"] == 0.01
+    assert told["threshold"]["basis"] == (
+        "extrapolated: to measure this rate takes 199 normal pictures, and there are 20"
+    )
     assert (picture["width"], picture["height"], picture["format"]) == (96, 96, "PNG")
     assert pages["pages"] == 3
     assert folder["pictures"] == 20
     assert (dataset["normal"], dataset["test"], dataset["masks"]) == (8, {"good": 5, "spot": 3, "stain": 3}, 6)
     assert (empty["pictures"], len(empty["errors"])) == (0, 1)
     assert "kind: data set" in run("info", world / "set").out
+
+
+def test_it_tells_whether_the_rate_was_measured(run: Run, model: Path, tmp_path: Path) -> None:
+    fitted = load_model(model)
+    for rate, basis in ((0.1, "measured on 20 normal pictures"), (0.09, "takes 22 normal pictures, and there are 20")):
+        target, asked = tmp_path / f"{rate}.adm", replace(fitted, fpr=rate)
+        save_model(asked, target)
+        assert run("info", target, "--json").json["threshold"]["basis"].endswith(basis)
+        assert (asked.threshold.rule == "rank") is basis.startswith("measured")
 
 
 def test_what_cannot_be_told_is_listed(run: Run, world: Path) -> None:

@@ -121,6 +121,7 @@ def test_info_tells_how_scans_are_seen(run: Run, model: Path) -> None:
     told = run("info", model, "--json").json
     assert told["scans"]["settings"]["axis"] == "axial"
     assert told["scans"]["settled"]["unit"] == "HU"
+    assert "normal scans, and there are" in told["threshold"]["basis"]
 
 
 def test_a_damaged_scan_is_left_out_of_a_fit(run: Run, normal: Path, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ SCAN_FLAGS = (
     "channels",
     "lesions",
     "bands",
+    "align",
+    "even",
     "min_ml",
     "peak",
     "above",

@@ -169,6 +169,15 @@ def _add_scan_settings(scans: Any) -> None:
         "--bands", default="auto", metavar="MM",
         help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",
     )  # fmt: skip
+    scans.add_argument(
+        "--align", default="auto", choices=("auto", "affine", "none"),
+        help="lay scans over the normal ones before they are cut (affine), or not; auto: brains in MR only. AutoPaint "
+        "has --set align",
+    )  # fmt: skip
+    scans.add_argument(
+        "--even", default="true", choices=("true", "false"),
+        help="bring how bright aligned scans in no unit (MR) are to the normal ones",
+    )  # fmt: skip
     scans.add_argument("--min-ml", default="0", metavar="ML", help="do not mark regions smaller than this")
     scans.add_argument(
         "--peak",

@@ -239,6 +239,13 @@ class Detector(ABC):
         """
         return found
 
+    def in_units(self, samples: Sequence[Sample], grids: FloatArray) -> FloatArray | None:
+        """The maps (k, h, w) of slices in units of their scores, which are then their highest values.
+
+        None where scores are not those of maps.
+        """
+        return None
+
     def paint_over(self, volume: Volume, examined: Array | None, region: Array, task: Task) -> FloatArray:
         """What a scan differs in from healthy appearance, painted where ``region`` (z, y, x) hides it; 0 elsewhere.
 

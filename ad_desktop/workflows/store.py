@@ -35,6 +35,7 @@ from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
 from ad_desktop.workflows.suffix import SUFFIX
 
 FORMAT = 1
+REFERENCE = "scans.reference."
 KEY, CHECK = "ad-desktop", "ad-desktop.sha256"
 CHUNK = 1 << 22
 MAX_HEADER = 100_000_000
@@ -58,6 +59,8 @@ def save_model(model: FittedModel, path: Path) -> None:
     if calibration.slices is not None:
         tensors["calibration.slice_scores"] = calibration.slices.scores
         tensors["calibration.slice_volumes"] = np.asarray(calibration.slices.volumes, np.int64)
+    if model.scans is not None and model.scans.reference is not None:
+        tensors |= {f"{REFERENCE}{name}": value for name, value in model.scans.reference.tensors().items()}
     tensors = {name: _plain(value) for name, value in tensors.items()}
     header, end = _layout(tensors)
     told = _with_places(model, partial(_seen_from, path.absolute().parent))
@@ -297,15 +300,13 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str, task:
     kind = get_detector(metadata["detector"])
     imported(kind.libraries, task)
     roi = RegionOfInterest.from_json(metadata.get("roi") or {})
-    view = ScanView.from_json(scans) if (scans := metadata.get("scans")) else None
+    view = ScanView.from_json(scans, _under(REFERENCE, tensors)) if (scans := metadata.get("scans")) else None
     detector = make_detector(
         kind, make_params(kind.Params, metadata["params"]), device, roi, Tiling.from_json(metadata.get("tiling"))
     )
     if view is not None:
         detector = by_height(detector, view)
-    prefix = "detector."
-    mine = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-    detector.restore(State(mine, metadata["detector_state"]))
+    detector.restore(State(_under("detector.", tensors), metadata["detector_state"]))
     if metadata["normal_set"]["fingerprint"] != fingerprint(detector.normal_set.sha256):
         raise ModelFileError("The list of normal pictures does not match its fingerprint. Fit and save it again.")
     told = metadata["calibration"]
@@ -321,6 +322,10 @@ def _build(metadata: dict[str, Any], tensors: dict[str, Any], device: str, task:
         view,
         make_params(SliceSettings, slices) if (slices := metadata.get("slices")) else None,
     )  # fmt: skip
+
+
+def _under(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _slices(tensors: dict[str, Any]) -> SliceCalibration | None:

@@ -11,11 +11,13 @@ import nibabel as nib
 import numpy as np
 from safetensors.numpy import load_file
 
+from ad_desktop.data.volumes.placement import place
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import Volume, flipped_lps_ras
 from ad_desktop.detectors.autopaint import AutoPaint
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, Scan
-from ad_desktop.detectors.painting.grid import Grid, place, resample
+from ad_desktop.detectors.painting.grid import Grid
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.painter import Painter
 from ad_desktop.workflows.store import load_model

@@ -17,8 +17,9 @@ from autopaint_data import aligned, read, scans_of
 from bench_autopaint import RATE, figures
 from lesions import paint_lesions
 
+from ad_desktop.data.volumes.placement import place
 from ad_desktop.detectors.painting.batches import Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import common_grid, place
+from ad_desktop.detectors.painting.grid import common_grid
 from ad_desktop.detectors.painting.maps import normalised, signed_map
 from ad_desktop.detectors.painting.template import Template
 

@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for title, volume, mask in healthy(data, "train", options.normal)
         ]
         asked = dict(text.split("=", 1) for text in options.set)
-        slices = make_params(SliceSettings, {"step": options.step, **asked})
+        slices = make_params(SliceSettings, {"step": options.step, "mask": "brain", **asked})
         model = fit(normal, FitOptions(slices=slices), Task()).model
         if options.keep:
             save_model(model, options.keep)

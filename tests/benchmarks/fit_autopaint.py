@@ -19,10 +19,11 @@ from autopaint_data import aligned, read, scans_of
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
+from ad_desktop.data.volumes.placement import place
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter
 from ad_desktop.detectors.painting.batches import Recipe, Scan, leave_one_out
-from ad_desktop.detectors.painting.grid import common_grid, place
+from ad_desktop.detectors.painting.grid import common_grid
 from ad_desktop.detectors.painting.template import Template
 from ad_desktop.task import Task
 

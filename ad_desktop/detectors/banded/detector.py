@@ -218,6 +218,14 @@ class BandedDetector(Detector):
             for prediction, score, grid in zip(found, scores, grids, strict=True)
         ]
 
+    def in_units(self, samples: Sequence[Sample], grids: FloatArray) -> FloatArray | None:
+        """Maps by the standard of each slice's band; None where slices are scored by themselves."""
+        if not self.contrast_:
+            return None
+        bands = np.array([self._band(sample) for sample in samples])
+        mean, deviation = (part[bands, None, None] for part in (self.standard_.mean, self.standard_.deviation))
+        return np.asarray((grids - mean) / deviation, np.float32)
+
     def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """Look at slices, each by its own band; what stands out in their scan is told by ``seen_together``."""
         found: dict[int, Prediction] = {}

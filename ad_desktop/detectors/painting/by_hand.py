@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import Volume
-from ad_desktop.detectors.painting.grid import resample
 from ad_desktop.detectors.painting.model import PaintModel
 from ad_desktop.errors import UserError
 from ad_desktop.task import Task

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_desktop.data.volumes.volume import Affine, Array
+from ad_desktop.data.volumes.placement import Placement
+from ad_desktop.data.volumes.volume import Affine
 
 LARGEST_STRETCH = 1.35
 """Scans that would have to be stretched more than this along an axis are only shifted: they show another part."""
 MULTIPLE = 8
 """Rows and columns are a multiple of this, or of more: a network of four levels halves them three times."""
-
-
-class Placement(NamedTuple):
-    """Where the middle of a mask lies, its spread, and how far it reaches from there: LPS (x, y, z) in mm."""
-
-    centre: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    reach: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,17 +62,6 @@ class Grid:
         return cls((z, y, x), float(told["spacing"]), (a, b, c), str(told["align"]))
 
 
-def place(mask: Array, affine: Affine) -> Placement:
-    """Placement of a mask (z, y, x); ``ValueError`` for an empty one."""
-    index = np.argwhere(mask)[:, ::-1]
-    if not len(index):
-        raise ValueError("the mask is empty")
-    positions = index @ affine[:3, :3].T + affine[:3, 3]
-    centre = positions.mean(axis=0)
-    reach = np.abs(positions - centre).max(axis=0)
-    return Placement(centre, np.maximum(positions.std(axis=0), 1e-3), reach)
-
-
 def common_grid(
     placements: Sequence[Placement], spacing: float, align: str, multiple: int = MULTIPLE, margin: int = 2
 ) -> Grid:
@@ -93,24 +75,3 @@ def common_grid(
     reach = np.max([p.reach / (spacing * unit.scale(p)) for p in placements], axis=0)
     x, y, z = (2 * int(np.ceil(r)) + 1 + 2 * margin for r in reach)
     return Grid((z, -(-y // multiple) * multiple, -(-x // multiple) * multiple), spacing, (a, b, c), align)
-
-
-def resample(
-    array: Array, source: Affine, target: Affine, shape: tuple[int, int, int], *, nearest: bool = False
-) -> NDArray[np.float32]:
-    """Values (z, y, x) at the voxels of another grid, linear (blurred first where it is coarser); 0 outside.
-
-    ``source`` and ``target`` map voxel indices (x, y, z, 1) to the same space.
-    """
-    from scipy import ndimage
-
-    values = np.asarray(array, np.float32)
-    if not nearest:
-        ratio = (np.linalg.norm(target[:3, :3], axis=0).mean() / np.linalg.norm(source[:3, :3], axis=0))[::-1]
-        blur = 0.42 * np.sqrt(np.maximum(ratio**2 - 1, 0))
-        values = ndimage.gaussian_filter(values, blur) if (blur > 0.1).any() else values
-    between = np.linalg.inv(source) @ target
-    found: NDArray[np.float32] = ndimage.affine_transform(
-        values, between[:3, :3][::-1, ::-1], between[:3, 3][::-1], shape, order=0 if nearest else 1, cval=0.0
-    )
-    return found

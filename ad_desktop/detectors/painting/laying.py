@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.volumes.placement import place
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import Affine, Volume
-from ad_desktop.detectors.painting.grid import Grid, place, resample
+from ad_desktop.detectors.painting.grid import Grid
 from ad_desktop.detectors.painting.intensity import Scaling, usable
 from ad_desktop.errors import UserError
 

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.volumes.evening import SHARES, Evened, evened, usual_quantiles
+from ad_desktop.data.volumes.placement import place
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import HU, SUV, Affine, Array, Volume
 from ad_desktop.detectors.nets.inpainting.sizes import multiple_of
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, make_net, net_from
 from ad_desktop.detectors.painting.batches import Recipe, Scan, apart, joined, leave_one_out
-from ad_desktop.detectors.painting.evening import SHARES, Evened, evened, usual_quantiles
-from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
+from ad_desktop.detectors.painting.grid import Grid, common_grid
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.laying import check, lay
 from ad_desktop.detectors.painting.likeness import likeness, remark

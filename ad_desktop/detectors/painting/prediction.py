@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import Affine, Volume
 from ad_desktop.detectors.base import FloatArray
-from ad_desktop.detectors.painting.grid import resample
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 
 Mask = NDArray[np.bool_]

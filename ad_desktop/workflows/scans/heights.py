@@ -29,7 +29,8 @@ class Heights:
     """The bands of heights in which slices are compared: ``count`` ones of ``band_mm`` from ``lowest`` on.
 
     Heights are in mm along the axis of the slices, on the scale of ``profile``, that of the normal scans: a scan is
-    shifted to where its own profile fits that one best.
+    shifted to where its own profile fits that one best. Where scans are laid over each other there is no profile, and
+    nothing to shift.
     """
 
     profile: tuple[tuple[float, ...], tuple[float, ...]]
@@ -40,9 +41,11 @@ class Heights:
     def bands(self, volume: Volume, mask: NDArray[np.bool_] | None, axis: str, value_range: tuple[float, float]) -> Any:
         """The band of each slice, int (n,); −1 where the slice lies beyond what normal scans show."""
         spacing = plane_spacing(volume, axis)[0]
-        own = profile_of(volume, mask, axis, value_range)
         length = planes(volume.array, volume.affine, axis).shape[0]
-        heights = np.arange(length) * spacing + PITCH_MM * best_shift(own, np.asarray(self.profile))
+        shift = 0
+        if self.profile[0]:
+            shift = best_shift(profile_of(volume, mask, axis, value_range), np.asarray(self.profile))
+        heights = np.arange(length) * spacing + PITCH_MM * shift
         band = np.floor((heights - self.lowest) / self.band_mm + 1e-9).astype(int)
         return np.where((band >= 0) & (band < self.count), band, -1)
 
@@ -117,11 +120,23 @@ def settle_heights(
     shared = at[np.asarray(count) >= max(2, len(profiles) / 2)]
     if not shared.size:
         return None
-    lowest, height = float(shared[0]) - spacing / 2, float(shared[-1] - shared[0]) + spacing
+    area, mass = (tuple(round(float(value), 4) for value in row) for row in reference)
+    return _divided((area, mass), (float(shared[0]), float(shared[-1])), spacing, scans, band)
+
+
+def heights_between(ends: tuple[float, float], spacing: float, scans: int, band: float | None) -> Heights:
+    """Bands from the first to the last slice (mm) of what normal scans show that are laid over each other."""
+    return _divided(((), ()), ends, spacing, scans, band)
+
+
+def _divided(
+    profile: tuple[tuple[float, ...], tuple[float, ...]], ends: tuple[float, float], spacing: float, scans: int,
+    band: float | None,
+) -> Heights:  # fmt: skip
+    lowest, height = ends[0] - spacing / 2, ends[1] - ends[0] + spacing
     wanted = band or max(LEAST_BAND_MM, SLICES_PER_BAND * spacing / max(1, scans), spacing)
     bands = max(1, int(height / wanted + 1e-9))
-    area, mass = (tuple(round(float(value), 4) for value in row) for row in reference)
-    return Heights((area, mass), round(lowest, 4), height / bands, bands)
+    return Heights(profile, round(lowest, 4), height / bands, bands)
 
 
 def _mean(profiles: Sequence[Profile], shifts: Sequence[int]) -> Profile:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ad_desktop.data.samples import SliceSample, VolumeSample
+from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import Volume
+from ad_desktop.detectors.aligned_prediction import carried_back
 from ad_desktop.detectors.base import Detector, NormalScan, Prediction, Prepared
 from ad_desktop.detectors.volume_prediction import VolumePrediction
 from ad_desktop.errors import InputError, UnsuitedError, UserError
@@ -53,8 +55,7 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
         task.report(message)
         scan = NormalScan(slicer.sample, slicer.volume, slicer.examined)
         return whole_prediction(detector, scan, slicer.view, task)
-    settings, seen = slicer.view.settings, slicer.body.indices
-    indices = seen[::step]
+    indices = slicer.body.indices[::step]
     found: list[Prediction] = []
     samples: list[SliceSample] = []
     batch: list[Prepared] = []
@@ -70,20 +71,25 @@ def predict_volume(detector: Detector, slicer: Slicer, message: str, task: Task,
             batch = []
             for prediction in found:
                 prediction.features = None
-    scores = np.full(_slices(slicer), np.nan)
-    found = detector.seen_together(samples, found)
+    return _put_together(detector, slicer, samples, detector.seen_together(samples, found), indices)
+
+
+def _put_together(
+    detector: Detector, slicer: Slicer, samples: Sequence[SliceSample], found: Sequence[Prediction],
+    indices: Sequence[int],
+) -> VolumePrediction:  # fmt: skip
+    """What was found in a scan's slices, on the scan's voxels."""
+    settings, body, cut = slicer.view.settings, slicer.body, slicer.cut_from
+    scores = np.full(len(planes(cut.array, cut.affine, settings.axis)), np.nan)
     scores[list(indices)] = [prediction.anomaly_score for prediction in found]
-    examined = slicer.body.examined
-    return VolumePrediction(
+    prediction = VolumePrediction(
         volume_score(scores, settings.top_share), np.stack([p.grid for p in found]), found[0].size,
         {"highest slice": float(np.nanmax(scores))}, smoothing=found[0].smoothing, slice_scores=scores,
-        scored=tuple(indices), between=tuple(sorted({*seen} - {*indices})), axis=settings.axis,
-        shape=slicer.volume.shape, affine=slicer.volume.affine, frame=slicer.frame,
-        examined_bits=None if examined is None else np.packbits(examined),
+        scored=tuple(indices), between=tuple(sorted({*body.indices} - {*indices})), axis=settings.axis,
+        shape=cut.shape, affine=cut.affine, frame=slicer.frame,
+        examined_bits=None if body.examined is None else np.packbits(body.examined),
     )  # fmt: skip
-
-
-def _slices(slicer: Slicer) -> int:
-    from ad_desktop.data.volumes.stack import planes
-
-    return len(planes(slicer.volume.array, slicer.volume.affine, slicer.view.settings.axis))
+    if slicer.laid is None:
+        return prediction
+    units = detector.in_units(samples, prediction.grid)
+    return carried_back(prediction, slicer.laid.to_scan, slicer.volume, units, slicer.laid.remark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from ad_desktop.data.volumes.masks import describe_body
@@ -14,10 +15,12 @@ from ad_desktop.detectors.params import make_params, param
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.scoring.marking import Marking
 from ad_desktop.workflows.scans.heights import Heights
+from ad_desktop.workflows.scans.reference import Reference
 
 PRESETS = {"soft-tissue": (350, 50), "lung": (1500, -500), "bone": (2000, 500), "brain": (80, 40)}
 """Width and level in HU."""
 MASKS = ("auto", "none", "body", "brain")
+ALIGNMENTS = ("auto", "affine", "none")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class SliceSettings:
     bands: str = param(
         "auto", "Slices are compared with normal ones of the same height in the body, in bands of so many mm; auto: as "
         "low as the number of normal scans allows; none: with all slices, and each by itself",
+    )  # fmt: skip
+    align: str = param(
+        "auto", "Scans are laid over the normal ones before they are cut, turned, shifted and stretched (affine), or "
+        "cut as they lie (none); auto: affine for brains in MR (mask=brain). AutoPaint has its own way",
+        choices=ALIGNMENTS, label="Align scans",
+    )  # fmt: skip
+    even: bool = param(
+        True, "Bring how bright a scan is, and how that changes slowly across the body, to the normal scans, where "
+        "scans are aligned and in no unit (MR)", label="Even out scans",
     )  # fmt: skip
     min_ml: float = param(
         0.0, "Regions smaller than this many millilitres are not marked: not in lists, masks, exports or Dice",
@@ -166,6 +178,7 @@ class ScanView:
     settled: Settled = Settled(0, 1, True, "", "", 256, 1)
     heights: Heights | None = None
     whole: bool = False
+    reference: Reference | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form that ``from_json`` takes back."""
@@ -177,11 +190,12 @@ class ScanView:
             "heights": heights,
             "words": words,
             "whole": self.whole,
+            "reference": self.reference and self.reference.affine.tolist(),
         }
 
     def describe(self) -> list[str]:
         """In words: how slices are cut and compared, or for a method that takes whole scans, where it looks."""
-        parts = [part.describe() for part in (self.settled, self.heights) if part is not None]
+        parts = [part.describe() for part in (self.reference, self.settled, self.heights) if part is not None]
         return [self._looked_at()] if self.whole else parts
 
     def _looked_at(self) -> str:
@@ -196,16 +210,18 @@ class ScanView:
         return f"What is looked at is {told.get(mask, f'what {mask} marks')}.{left_out}"
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> ScanView:
-        """What ``to_json`` described."""
-        # Models of before there were heights compare every slice with all.
-        settings = make_params(SliceSettings, {"bands": "none", **told["settings"]})
-        heights = told.get("heights")
+    def from_json(cls, told: Mapping[str, Any], tensors: Mapping[str, Any] = MappingProxyType({})) -> ScanView:
+        """What ``to_json`` described, with the ``tensors`` of its reference."""
+        # Models of before there were heights compare every slice with all, and those of before there was a reference
+        # cut scans as they lie.
+        settings = make_params(SliceSettings, {"bands": "none", "align": "none", **told["settings"]})
+        heights, affine = told.get("heights"), told.get("reference")
         return cls(
             settings,
             Settled(**told["settled"]),
             Heights.from_json(heights) if heights else None,
             bool(told.get("whole")),
+            Reference.from_state(affine, tensors) if affine else None,
         )
 
 

@@ -16,6 +16,7 @@ from ad_desktop.data.datasets import scan_mask
 from ad_desktop.data.images import Picture
 from ad_desktop.data.samples import SliceSample, VolumeSample
 from ad_desktop.data.volumes.masks import body_mask, brain_mask
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.truth import load_truth
 from ad_desktop.data.volumes.volume import Volume
@@ -23,6 +24,7 @@ from ad_desktop.detectors.volume_prediction import SquareFrame
 from ad_desktop.errors import InputError, UnsuitedError, UserError
 from ad_desktop.task import Task
 from ad_desktop.workflows.scans.heights import Heights
+from ad_desktop.workflows.scans.reference import Laid, Reference
 from ad_desktop.workflows.scans.settings import MASKS, ScanView, SliceSettings
 
 Opener: TypeAlias = Callable[[VolumeSample, Task], Volume]
@@ -49,26 +51,30 @@ class Body:
 
 def find_body(volume: Volume, settings: SliceSettings, path: Path) -> Body:
     """What of a scan is looked at; ``InputError`` where nothing is left."""
-    _, rows_mm, columns_mm = plane_spacing(volume, settings.axis)
-    indices: Sequence[int]
     if settings.mask == "none":
+        _, rows_mm, columns_mm = plane_spacing(volume, settings.axis)
         n, rows, columns = planes(volume.array, volume.affine, settings.axis).shape
         indices = settings.chosen(0, n - 1)
         body = Body(None, None, indices, (rows / 2, columns / 2), (rows * rows_mm, columns * columns_mm))
     else:
-        examined = _found_mask(volume, settings.mask, path)
-        mask = planes(examined, volume.affine, settings.axis)
-        areas = np.count_nonzero(mask, axis=(1, 2))
-        full = np.flatnonzero(areas >= LEAST_SHARE * areas.max())
-        indices = [i for i in settings.chosen(int(full[0]), int(full[-1])) if areas[i] >= LEAST_SHARE * areas.max()]
-        (top, bottom), (left, right) = (_ends(mask, axis) for axis in (1, 2))
-        body = Body(
-            mask, examined, indices, ((top + bottom) / 2, (left + right) / 2),
-            ((bottom - top) * rows_mm, (right - left) * columns_mm),
-        )  # fmt: skip
+        body = body_of(_found_mask(volume, settings.mask, path), volume, settings)
     if not len(body.indices):
         raise InputError(path, f"slices={settings.slices} leaves none of its slices: choose others")
     return body
+
+
+def body_of(examined: NDArray[np.bool_], volume: Volume, settings: SliceSettings) -> Body:
+    """What a mask (z, y, x) of a scan, which marks something, leaves to be looked at."""
+    _, rows_mm, columns_mm = plane_spacing(volume, settings.axis)
+    mask = planes(examined, volume.affine, settings.axis)
+    areas = np.count_nonzero(mask, axis=(1, 2))
+    full = np.flatnonzero(areas >= LEAST_SHARE * areas.max())
+    indices = [i for i in settings.chosen(int(full[0]), int(full[-1])) if areas[i] >= LEAST_SHARE * areas.max()]
+    (top, bottom), (left, right) = (_ends(mask, axis) for axis in (1, 2))
+    return Body(
+        mask, examined, indices, ((top + bottom) / 2, (left + right) / 2),
+        ((bottom - top) * rows_mm, (right - left) * columns_mm),
+    )  # fmt: skip
 
 
 def _found_mask(volume: Volume, mask: str, path: Path) -> NDArray[np.bool_]:
@@ -101,7 +107,11 @@ def _ends(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
 
 
 class Slicer:
-    """One scan ready to be cut; ``body`` is what is looked at, ``frame`` the square in every slice."""
+    """One scan ready to be cut; ``body`` is what is looked at, ``frame`` the square in every slice.
+
+    ``volume`` is the scan as it was read, ``cut_from`` what is cut: the same, or where scans are laid over the normal
+    ones, the scan on their grid (``laid``), on which body and frame are, too.
+    """
 
     def __init__(self, volume: Volume, sample: VolumeSample, view: ScanView) -> None:
         settled, axis = view.settled, view.settings.axis
@@ -112,21 +122,41 @@ class Slicer:
             )  # fmt: skip
         self.volume, self.sample, self.view = volume, sample, view
         self.body = find_body(volume, view.settings, sample.path)
+        self.laid = self._lay(view.reference) if view.reference is not None else None
+        self.cut_from = self.volume if self.laid is None else self.laid.volume
         self._bands: Any = None
         if view.heights is not None:
             self._keep_heights(view.heights)
-        self._stack = planes(volume.array, volume.affine, axis)
-        slices_mm, rows_mm, columns_mm = plane_spacing(volume, axis)
+        self._stack = planes(self.cut_from.array, self.cut_from.affine, axis)
+        slices_mm, rows_mm, columns_mm = plane_spacing(self.cut_from, axis)
         self._gap = slices_mm / settled.field_mm
         row, column = self.body.middle
+        if view.reference is not None:
+            row, column = body_of(view.reference.inside, self.cut_from, view.settings).middle
         down, across = settled.field_mm / rows_mm / 2, settled.field_mm / columns_mm / 2
         self.frame = SquareFrame((column - across, row - down, column + across, row + down), settled.pixels)
-        self._offset, self._scale = scaling(volume, self.body, axis) if settled.scaled else (0.0, 1.0)
+        self._offset, self._scale = scaling(self.cut_from, self.body, axis) if settled.scaled else (0.0, 1.0)
+
+    def _lay(self, reference: Reference) -> Laid:
+        """The scan on the grid of the normal ones, and the body there."""
+        settings, path, whole = self.view.settings, self.sample.path, self.body.examined
+        assert whole is not None  # noqa: S101 - a fit without a mask has no reference
+        laid = reference.lay(self.volume, whole, path)
+        if settings.slices != "all":
+            laid = replace(laid, mask=laid.mask & self._on_grid(laid, self.examined))
+        if not laid.mask.any():
+            raise InputError(path, "nothing of it is left to be looked at: choose another mask, or other slices")
+        self.body = body_of(laid.mask, laid.volume, replace(settings, slices="all"))
+        return laid
+
+    def _on_grid(self, laid: Laid, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        assert mask is not None  # noqa: S101 - as above
+        return resample(mask, self.volume.affine, laid.to_scan, laid.volume.shape, nearest=True) > 0
 
     def _keep_heights(self, heights: Heights) -> None:
         axis = self.view.settings.axis
-        offset, width = scaling(self.volume, self.body, axis)
-        self._bands = heights.bands(self.volume, self.body.mask, axis, (offset, offset + width))
+        offset, width = scaling(self.cut_from, self.body, axis)
+        self._bands = heights.bands(self.cut_from, self.body.mask, axis, (offset, offset + width))
         kept = [index for index in self.body.indices if self._bands[index] >= 0]
         if not kept:
             raise InputError(self.sample.path, "it shows no part of the body that the normal scans show")
@@ -156,7 +186,9 @@ class Slicer:
         lesions = self.known_lesions()
         if lesions is None:
             return
-        shown = np.count_nonzero(planes(lesions, self.volume.affine, self.view.settings.axis), axis=(1, 2))
+        if self.laid is not None:
+            lesions = self._on_grid(self.laid, lesions)
+        shown = np.count_nonzero(planes(lesions, self.cut_from.affine, self.view.settings.axis), axis=(1, 2))
         kept = [index for index in self.body.indices if not shown[index]]
         if not kept:
             raise InputError(self.sample.path, "all of its slices show lesions")

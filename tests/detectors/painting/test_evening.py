@@ -11,10 +11,10 @@ from heads import SHAPE, head
 from scans import aligned
 from test_model import PLAN
 
+from ad_desktop.data.volumes.evening import evened, usual_quantiles
 from ad_desktop.data.volumes.volume import Volume
 from ad_desktop.detectors.autopaint import AutoPaint
 from ad_desktop.detectors.painting.by_hand import painted_over
-from ad_desktop.detectors.painting.evening import evened, usual_quantiles
 from ad_desktop.detectors.painting.model import PaintModel
 from ad_desktop.detectors.painting.params import AutoPaintParams
 from ad_desktop.task import Task

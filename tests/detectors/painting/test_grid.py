@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from ad_desktop.data.volumes.placement import place
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.data.volumes.volume import Volume, make_affine
-from ad_desktop.detectors.painting.grid import Grid, common_grid, place, resample
+from ad_desktop.detectors.painting.grid import Grid, common_grid
 from ad_desktop.detectors.painting.intensity import Scaling, usable
 
 

@@ -13,11 +13,12 @@ from heads import SHAPE, head
 from scans import SHAPE as ALIGNED
 from scans import aligned
 
+from ad_desktop.data.volumes.placement import place
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
 from ad_desktop.detectors.nets.inpainting.training import Schedule, Trainer
 from ad_desktop.detectors.nets.inpainting.unet import make_net
 from ad_desktop.detectors.painting.batches import Recipe, Scan, joined, make_batch
-from ad_desktop.detectors.painting.grid import common_grid, place
+from ad_desktop.detectors.painting.grid import common_grid
 from ad_desktop.detectors.painting.intensity import Scaling
 from ad_desktop.detectors.painting.laying import lay
 from ad_desktop.detectors.painting.model import PaintModel, Plan

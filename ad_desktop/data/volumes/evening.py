@@ -45,22 +45,24 @@ class Evened:
 
 
 def evened(
-    image: FloatArray, mask: Mask, mean: FloatArray, usual: FloatArray, spacing: float, hidden: Mask | None = None
-) -> Evened:
-    """A scan on the model's grid (``spacing`` in mm) with the ``usual`` quantiles and the slow change of ``mean``.
+    image: FloatArray, mask: Mask, mean: FloatArray, usual: FloatArray, spacing: float | Sequence[float],
+    hidden: Mask | None = None,
+) -> Evened:  # fmt: skip
+    """A scan with the ``usual`` quantiles and the slow change of ``mean``, on whose grid it is.
 
-    What is ``hidden`` has no part in how the rest is changed.
+    ``spacing`` is in mm, of all axes or of each. What is ``hidden`` has no part in how the rest is changed.
     """
     seen = mask if hidden is None or not (mask & ~hidden).any() else mask & ~hidden
     own = np.quantile(image[seen], SHARES).astype(np.float32)
     plain = np.interp(image, _rising(own), usual).astype(np.float32)
-    slow, wanted = (_slow(values, seen, SLOW_MM / spacing) + OFFSET for values in (plain, mean))
+    blur = SLOW_MM / np.broadcast_to(spacing, 3)
+    slow, wanted = (_slow(values, seen, blur) + OFFSET for values in (plain, mean))
     gain = np.where(mask, np.clip(wanted / np.maximum(slow, 0.1 * OFFSET), *GAINS), 1).astype(np.float32)
     found = np.clip((plain + OFFSET) * gain - OFFSET, LOWEST, HIGHEST)
     return Evened(np.where(mask, found, 0).astype(np.float32), gain, own, usual)
 
 
-def _slow(values: FloatArray, seen: Mask, blur: float) -> FloatArray:
+def _slow(values: FloatArray, seen: Mask, blur: NDArray[np.float64]) -> FloatArray:
     """What changes slowly of the values that are seen, also beyond these."""
     from scipy import ndimage
 

@@ -82,6 +82,9 @@ def model_facts(model: FittedModel) -> list[tuple[str, str]]:
         facts.append(("Groups", f"{groups:,} ({calibration.rule})" if calibration.rule else f"{groups:,}"))
     if model.tiling.size:
         facts.append(("Tiles", f"{model.tiling.size} px, overlap {model.tiling.overlap} px"))
+    reference = model.scans.reference if model.scans else None
+    if reference is not None:
+        facts.append(("Scans", "laid over the normal ones" + (" and made as even" if reference.even else "")))
     described = detector.describe()
     facts += [(title, _text(described[key])) for key, title in _SHOWN if described.get(key) not in (None, "")]
     if model.created:

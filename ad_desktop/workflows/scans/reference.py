@@ -66,6 +66,11 @@ class Reference:
         return np.asarray(np.isfinite(self.mean))
 
     @property
+    def even(self) -> bool:
+        """Whether scans are made as even as the normal ones."""
+        return len(self.usual) > 0
+
+    @property
     def spacing(self) -> tuple[float, float, float]:
         """Distance in mm between voxels along (z, y, x)."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
@@ -92,7 +97,7 @@ class Reference:
             remark = f"It could be laid over the normal scans with {overlap:.0%} in common only"
             remark += f" ({failed}): what is marked may come from that." if failed else "."
         seen = whole & self.inside
-        if len(self.usual):
+        if self.even:
             mean = np.nan_to_num(self.mean)
             even = evened(scaled(volume.array, seen), seen, mean, self.usual, self.spacing)
             volume = volume.with_array(even.image)
@@ -119,7 +124,7 @@ class Reference:
 
     def describe(self) -> str:
         """In words, for notes and ``info``."""
-        even = " and made as even as these" if len(self.usual) else ""
+        even = " and made as even as these" if self.even else ""
         return (
             f"Scans are laid over the mean of the normal ones (turned, shifted, stretched){even}. What lies where none "
             "of these has anything is passed over."

@@ -11,7 +11,6 @@ from scipy import ndimage
 
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.placement import place
-from ad_desktop.data.volumes.stack import planes
 from ad_desktop.data.volumes.volume import HU, Volume, make_affine
 from ad_desktop.detectors.aligned_prediction import AlignedPrediction, carried_back
 from ad_desktop.detectors.volume_prediction import SquareFrame, VolumePrediction
@@ -22,7 +21,8 @@ from ad_desktop.workflows.model import Result
 from ad_desktop.workflows.scans import reference as laying
 from ad_desktop.workflows.scans.fit import fit_scans
 from ad_desktop.workflows.scans.predict import predict_scans
-from ad_desktop.workflows.scans.settings import SliceSettings
+from ad_desktop.workflows.scans.settings import ScanView, SliceSettings
+from ad_desktop.workflows.scans.slicer import Slicer
 from ad_desktop.workflows.store import load_model, read_metadata, save_model
 
 AXES = np.array([60.0, 75.0, 55.0])
@@ -76,12 +76,12 @@ def opener(sample: VolumeSample, task: Task) -> Volume:
     kind, seed = sample.path.name.split("-")
     if kind == "part":
         volume = head(int(seed))
-        cut = planes(np.array(volume.array), volume.affine, "axial")
-        cut[:38] = 0
-        return volume.with_array(cut)
+        z, y, x = np.indices(volume.shape)
+        ball = (z - 24) ** 2 + (y - 26) ** 2 + (x - 22) ** 2 < 36
+        return volume.with_array(np.where(ball, volume.array, 0))
     if kind == "nan":
         volume = head(int(seed))
-        return volume.with_array(np.where(volume.array > 120, np.nan, volume.array))
+        return volume.with_array(np.where(volume.array > 105, np.nan, volume.array))
     if kind == "tiny":
         return Volume(np.ones((3, 3, 3), np.float32), np.eye(4))
     if kind == "ct":
@@ -121,20 +121,20 @@ def test_brains_are_aligned_by_themselves_and_others_only_when_asked(outcome: Fi
         assert plain.reference is None
 
 
-@pytest.mark.parametrize("kind", ["lesion", "tilted", "flipped"])
-def test_a_lesion_is_found_where_it_lies_in_the_scan(outcome: FitOutcome, kind: str) -> None:
-    prediction, volume = found(outcome, kind, 20)
-    assert prediction.shape == volume.shape
-    z, y, x = np.unravel_index(int(prediction.anomaly_map.argmax()), volume.shape)
-    healthy = head(20, **{**KINDS[kind], "lesion": False})
-    changed = place(np.abs(volume.array - healthy.array) > 30, volume.affine)
-    assert np.linalg.norm(volume.position((x, y, z)) - changed.centre) < 14
-    highest = int(np.nanargmax(prediction.slice_scores))
-    shown = planes(np.abs(volume.array - healthy.array) > 30, volume.affine, "axial").any(axis=(1, 2))
-    assert shown[highest]
-    limit = outcome.model.slice_threshold
-    assert limit is not None
-    assert prediction.slice_scores[highest] > limit.value
+def test_what_is_cut_shows_the_same_place_of_every_head(outcome: FitOutcome) -> None:
+    view, places = outcome.model.scans, []
+    assert view is not None
+    for kind, seed in (("lesion", 20), ("tilted", 21), ("flipped", 22), ("tilted", 23)):
+        (sample,) = scans(kind, seed)
+        volume = opener(sample, Task())
+        laid = Slicer(volume, sample, view).laid
+        assert laid is not None
+        healthy = head(seed, **{**KINDS[kind], "lesion": False})
+        lesion = place(np.abs(volume.array - healthy.array) > 30, volume.affine).centre
+        z, y, x = np.unravel_index(int(ndimage.gaussian_filter(laid.volume.array, 1.0).argmax()), laid.volume.shape)
+        assert np.linalg.norm((laid.to_scan @ [x, y, z, 1])[:3] - lesion) < 6
+        places.append(laid.volume.position((x, y, z)))
+    assert np.linalg.norm(places - np.mean(places, axis=0), axis=1).max() < 8
 
 
 def test_a_nodded_and_shaded_head_is_as_normal_as_others(outcome: FitOutcome) -> None:
@@ -189,6 +189,21 @@ def test_a_saved_model_lays_and_scores_as_before(outcome: FitOutcome, tmp_path: 
     assert after.prediction.anomaly_score == before.prediction.anomaly_score
     np.testing.assert_array_equal(after.prediction.slice_scores, before.prediction.slice_scores)
     np.testing.assert_array_equal(after.prediction.anomaly_map, before.prediction.anomaly_map)
+
+
+def test_models_of_before_cut_scans_as_they_lie(outcome: FitOutcome) -> None:
+    assert outcome.model.scans is not None
+    told = outcome.model.scans.to_json()
+    settings = {name: value for name, value in told["settings"].items() if name not in ("align", "even")}
+    before = ScanView.from_json({"settings": settings, "settled": told["settled"], "heights": None})
+    assert before.settings.align == "none"
+    assert before.reference is None
+
+
+def test_the_model_dock_tells_that_scans_are_aligned(outcome: FitOutcome) -> None:
+    from ad_desktop.ui.model.summary import model_facts
+
+    assert ("Scans", "laid over the normal ones and made as even") in model_facts(outcome.model)
 
 
 def test_what_cannot_be_laid_is_named_and_others_go_on(outcome: FitOutcome) -> None:

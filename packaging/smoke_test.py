@@ -238,6 +238,13 @@ class Smoke:
     def check_offscreen(self) -> str:
         return run_offscreen(self.window_program, self.frozen)
 
+    def check_home(self) -> str:
+        """What it keeps lies in folders of its own; none of its libraries keeps anything elsewhere."""
+        kept = [path.relative_to(self.frozen.home) for path in self.frozen.home.rglob("*") if path.is_file()]
+        foreign = [str(path) for path in kept if not {"ad-desktop", "AD Desktop"} & set(path.parts)]
+        _expect(not foreign, f"in its home: {foreign}")
+        return f"{len(kept)} files in its home, all in its own folders"
+
     def check_nothing_changed(self) -> str:
         _expect(_states(self.data) | _states(self.bundle) == self.before, "data or bundle were changed")
         return "data and bundle are as before"

@@ -27,8 +27,8 @@ from sklearn.metrics import average_precision_score
 from ad_desktop.data.samples import VolumeSample
 from ad_desktop.data.volumes.masks import body_mask, brain_mask
 from ad_desktop.data.volumes.opening import load_volume
+from ad_desktop.data.volumes.resampling import resample
 from ad_desktop.detectors.painting.batches import Scan
-from ad_desktop.detectors.painting.grid import resample
 from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine

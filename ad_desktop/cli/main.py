@@ -170,7 +170,7 @@ def _add_scan_settings(scans: Any) -> None:
         help="compare slices with those of the same height in the body, in bands of so many mm: auto, none or a number",
     )  # fmt: skip
     scans.add_argument(
-        "--align", default="auto", choices=("auto", "affine", "none"),
+        "--align", default="none", choices=("auto", "affine", "none"),
         help="lay scans over the normal ones before they are cut (affine), or not; auto: brains in MR only. AutoPaint "
         "has --set align",
     )  # fmt: skip

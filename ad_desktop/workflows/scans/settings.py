@@ -58,7 +58,7 @@ class SliceSettings:
         "low as the number of normal scans allows; none: with all slices, and each by itself",
     )  # fmt: skip
     align: str = param(
-        "auto", "Scans are laid over the normal ones before they are cut, turned, shifted and stretched (affine), or "
+        "none", "Scans are laid over the normal ones before they are cut, turned, shifted and stretched (affine), or "
         "cut as they lie (none); auto: affine for brains in MR (mask=brain). AutoPaint has its own way",
         choices=ALIGNMENTS, label="Align scans",
     )  # fmt: skip

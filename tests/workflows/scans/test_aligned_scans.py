@@ -29,7 +29,7 @@ AXES = np.array([60.0, 75.0, 55.0])
 SPOTS = ((-25, -30, 10, 16), (20, 25, -12, 20), (10, -40, 20, 12), (-20, 30, 25, 14))
 LESION = np.array([22.0, -5.0, 22.0])
 PARAMS = {"image_size": 64}
-SETTINGS = SliceSettings(mask="brain", bands="24")
+SETTINGS = SliceSettings(mask="brain", align="auto", bands="24")
 
 
 def turned(degrees: float, axis: int) -> np.ndarray:
@@ -228,7 +228,7 @@ def test_where_the_search_fails_the_scan_is_shifted_and_has_a_remark(
 
 
 def test_chosen_slices_are_those_of_the_scan(outcome: FitOutcome) -> None:
-    settings = SliceSettings(mask="brain", bands="24", slices="20:30")
+    settings = SliceSettings(mask="brain", align="auto", bands="24", slices="20:30")
     model = fit_scans(scans("normal", *range(4)), FitOptions(params=PARAMS), settings, opener, Task())
     prediction, _ = found(model, "normal", 70)
     scored = np.flatnonzero(np.isfinite(prediction.slice_scores))

@@ -34,7 +34,7 @@ from ad_desktop.detectors.base import (
 )
 from ad_desktop.detectors.nets.cache import cache_dir
 from ad_desktop.detectors.nets.devices import resolve_device
-from ad_desktop.detectors.nets.inpainting.sizes import SIZES, multiple_of
+from ad_desktop.detectors.nets.inpainting.sizes import SIZES, SQUARES, multiple_of
 from ad_desktop.detectors.painting.names import DISCS, Z
 from ad_desktop.detectors.painting.params import AutoPaintParams
 from ad_desktop.errors import InputError, ModelFileError, UserError
@@ -92,7 +92,7 @@ class AutoPaint(Detector):
     def load(self, task: Task) -> None:
         """Settle the device; there are no weights to be found."""
         task.report("Preparing the network")
-        imported(self.libraries, task)
+        imported((*self.libraries, "timm") if self.params.perceptual else self.libraries, task)
         self._device = resolve_device(self.device)
 
     @property
@@ -300,7 +300,8 @@ class AutoPaint(Detector):
     def _schedule(self) -> Schedule:
         from ad_desktop.detectors.nets.inpainting.training import Schedule
 
-        return Schedule(self.params.steps, batch=BATCH, seed=self.params.seed)
+        chosen = self.params
+        return Schedule(chosen.steps, batch=BATCH, seed=chosen.seed, perceptual=chosen.perceptual)
 
     def _plan(self) -> Plan:
         from ad_desktop.detectors.painting.batches import Recipe
@@ -309,7 +310,7 @@ class AutoPaint(Detector):
         chosen = self.params
         recipe = Recipe(multiple=self.multiple, aligned=not self.learns_parts, prior=not self.learns_parts)
         # Scans that are not aligned differ in spacing more than heads do: as many pixels as those have.
-        least = max(self.multiple, LEAST_PIXELS if self.learns_parts else 0)
+        least = max(self.multiple, LEAST_PIXELS if self.learns_parts else SQUARES.get(chosen.network, 0))
         recipe = replace(recipe, crop_mm=max(recipe.crop_mm, least * chosen.spacing))
         return Plan(
             self._schedule(),

@@ -44,6 +44,10 @@ class AutoPaintParams:
     voxel_fpr: float = param(
         0.005, "Share of healthy voxels that may lie above the map's threshold", minimum=1e-6, maximum=0.5
     )
+    perceptual: float = param(
+        0.0, "Weight in the loss of what an ImageNet network (EfficientNet-Lite0) sees of a painted slice: features "
+        "and style. 0 does without it, which is faster", minimum=0.0, advanced=True,
+    )  # fmt: skip
     seed: int = param(0, "Equal seeds make equal models", minimum=0, advanced=True)
     checkpoint: str = param(
         "", "File that an interrupted fit goes on from (empty: one in the cache)", path=True, advanced=True

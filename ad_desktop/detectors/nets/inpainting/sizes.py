@@ -10,6 +10,8 @@ SIZES = {
     "paper": (64, 128, 256, 512, 512, 512, 512, 512),
 }
 """``paper`` has the eight levels of AutoPaint's."""
+SQUARES = {"paper": 256}
+"""Side in pixels of the squares that some are trained on, where slices are as large; the others see 128 mm."""
 
 
 def multiple_of(widths: Sequence[int]) -> int:

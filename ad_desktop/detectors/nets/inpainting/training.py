@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ad_desktop.detectors.nets.inpainting.checkpoint import Progressed, read_checkpoint, write_checkpoint
 from ad_desktop.detectors.nets.inpainting.losses import painting_loss
+from ad_desktop.detectors.nets.inpainting.perceptual import Perceptual
 from ad_desktop.detectors.nets.inpainting.showing import Showing
 from ad_desktop.detectors.nets.inpainting.unet import Inpainter, Painted
 from ad_desktop.detectors.painting.batches import Batch, Recipe, Scan, make_batch
@@ -32,7 +33,10 @@ VALIDATION_BATCHES = 6
 
 @dataclass(frozen=True)
 class Schedule:
-    """``steps`` of ``batch`` slices with AdamW at ``rate``, falling as a cosine; validated every ``validate`` steps."""
+    """``steps`` of ``batch`` slices with AdamW at ``rate``, falling as a cosine; validated every ``validate`` steps.
+
+    ``perceptual`` is the weight of what a picture network sees beside what the values differ by; 0 does without one.
+    """
 
     steps: int
     batch: int = 8
@@ -41,6 +45,7 @@ class Schedule:
     validate: int = 100
     seed: int = 0
     checkpoint_seconds: float = 120.0
+    perceptual: float = 0.0
 
 
 class Trainer:
@@ -57,6 +62,7 @@ class Trainer:
         self.net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.schedule, self.spacing = recipe, schedule, spacing
         self.device, self.checkpoint = device, checkpoint
+        self.perceptual = Perceptual.default().to(device) if schedule.perceptual else None
         self.optimiser = torch.optim.AdamW(net.parameters(), lr=schedule.rate)
         self.state = Progressed.of(net)
         self.piece = schedule.batch
@@ -174,8 +180,12 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in batch]
-        inputs, base, *rest = tensors
-        return painting_loss(self._forward(inputs, base), *rest)
+        inputs, base, truth, changed, hidden, body, judged = tensors
+        painted = self._forward(inputs, base)
+        loss = painting_loss(painted, truth, changed, hidden, body, judged)
+        if self.perceptual is not None:
+            loss = loss + self.schedule.perceptual * self.perceptual(painted.image * body, truth * body)
+        return loss
 
     def _forward(self, inputs: Tensor, base: Tensor) -> Painted:
         kind = torch.device(self.device).type

@@ -295,7 +295,8 @@ class AutoPaint(Detector):
 
         chosen = self.params
         refined = chosen.refine and chosen.stage not in (DISCS, Z)
-        return Stage(chosen.stage, refinement=Refinement() if refined else None, divided=divided)
+        refinement = Refinement() if refined else None
+        return Stage(chosen.stage, refinement=refinement, divided=divided, smoothing=chosen.smoothing)
 
     def _schedule(self) -> Schedule:
         from ad_desktop.detectors.nets.inpainting.training import Schedule

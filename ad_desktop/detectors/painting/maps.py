@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ad_desktop.detectors.painting.names import GAUSSIAN
+
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 BLUR = 1.0
 """Voxels: a Gaussian of 1 beat medians of 3 and 5 voxels for lesions of 4–12 mm."""
+MEDIAN_SIDE = 3
+"""Voxels of the cube that a median is taken of."""
 SIGMA_BLUR = 2.0
 SMALLEST_SIGMA = 0.02
 
@@ -40,9 +44,17 @@ def healthy_level(residuals: Sequence[FloatArray], masks: Sequence[Mask]) -> Flo
     return np.full(residuals[0].shape, max(float(level), 1e-3), np.float32)
 
 
-def signed_map(residual: FloatArray, sigma: FloatArray, mask: Mask, blur: float = BLUR) -> FloatArray:
-    """Residual in healthy standard deviations, blurred inside the mask: above 0 brighter than healthy, below darker."""
-    return blurred(np.where(mask, residual / sigma, 0).astype(np.float32), mask, blur)
+def signed_map(residual: FloatArray, sigma: FloatArray, mask: Mask, smoothing: str = GAUSSIAN) -> FloatArray:
+    """Residual in healthy standard deviations, smoothed inside the mask: above 0 brighter than healthy, below darker.
+
+    ``smoothing``: by a Gaussian that sees nothing outside the mask, or by a 3-D median to which all is healthy there.
+    """
+    deviation = np.where(mask, residual / sigma, 0).astype(np.float32)
+    if smoothing == GAUSSIAN:
+        return blurred(deviation, mask)
+    from scipy import ndimage
+
+    return np.where(mask, ndimage.median_filter(deviation, MEDIAN_SIDE), 0).astype(np.float32)
 
 
 def blurred(values: FloatArray, mask: Mask, blur: float = BLUR) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ad_desktop.detectors.nets.inpainting.sizes import SIZES
-from ad_desktop.detectors.painting.names import STAGES
+from ad_desktop.detectors.painting.names import SMOOTHINGS, STAGES
 from ad_desktop.detectors.params import param
 
 ALIGNMENTS = ("moments", "centre", "none")
@@ -25,6 +25,10 @@ class AutoPaintParams:
     refine: bool = param(
         True, "Hide each candidate region whole, paint it again, and halve the score of what then agrees"
     )
+    smoothing: str = param(
+        SMOOTHINGS[0], "How deviations from healthy appearance are smoothed: by a Gaussian of one voxel, or by a median "
+        "of 3×3×3", choices=SMOOTHINGS, advanced=True,
+    )  # fmt: skip
     steps: int = param(3000, "Training steps of 16 slices; about half a second each on one processor core", minimum=1)
     network: str = param(
         next(iter(SIZES)), "Size of the network; all but the first want a graphics card", choices=tuple(SIZES)

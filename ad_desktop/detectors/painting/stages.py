@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ad_desktop.detectors.painting.batches import Scan
 from ad_desktop.detectors.painting.discs import disc_residual
 from ad_desktop.detectors.painting.maps import healthy_level, healthy_sigma, normalised, signed_map
-from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DISCS, DOUBT, INPAINT, Z
+from ad_desktop.detectors.painting.names import COMBINED, DENOISE, DISCS, DOUBT, GAUSSIAN, INPAINT, Z
 from ad_desktop.detectors.painting.painter import HOLES_MM, Painter
 from ad_desktop.detectors.painting.refine import Refinement, refine
 from ad_desktop.task import Task
@@ -40,13 +40,15 @@ class Stage:
     """Which maps are made and whether candidates are refined.
 
     ``name`` is one of ``STAGES``; ``holes_mm`` are the sizes of the grids' holes; ``refinement`` None: first pass only.
-    ``divided``: each map is divided by its own mean, since scans differ more as a whole than by lesions.
+    ``divided``: each map is divided by its own mean, since scans differ more as a whole than by lesions. ``smoothing``
+    is one of ``SMOOTHINGS``.
     """
 
     name: str = COMBINED
     holes_mm: Sequence[float] = HOLES_MM
     refinement: Refinement | None = field(default_factory=Refinement)
     divided: bool = True
+    smoothing: str = GAUSSIAN
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -115,14 +117,14 @@ def examine(painter: Painter | None, scan: Scan, sigma: Mapping[str, FloatArray]
     ``sigma`` is what ``deviations`` gave; ``painter`` may be None for a stage that takes no network.
     """
     residuals = differences(painter, scan, stage.needed, stage, task)
-    signed = {name: signed_map(residual, sigma[name], scan.mask) for name, residual in residuals.items()}
+    signed = {n: signed_map(part, sigma[n], scan.mask, stage.smoothing) for n, part in residuals.items()}
     score = first_score([np.abs(signed[name]) for name in stage.parts], scan.mask, stage)
     difference, deviation = residuals[stage.shown], signed[stage.shown]
     if painter is not None and stage.refinement is not None:
         again = refine(painter, scan, score, stage.refinement, task)
         # Only what was hidden is painted over: the anatomy around it stays.
         difference = again.difference
-        expected = signed_map(difference, again.expected * np.float32(DEVIATION), scan.mask)
+        expected = signed_map(difference, again.expected * np.float32(DEVIATION), scan.mask, stage.smoothing)
         deviation = np.where(again.hidden, expected, deviation)
         score = again.lowered(score, stage.refinement)
     return Found(score, difference.astype(np.float32), deviation.astype(np.float32))

@@ -114,3 +114,13 @@ def test_refinement_of_nothing_does_nothing() -> None:
     assert not found.difference.any()
     assert not found.hidden.any()
     np.testing.assert_array_equal(found.lowered(scan.spread, Refinement()), scan.spread)
+
+
+def test_a_median_is_that_of_all_27_voxels_with_0_outside_the_mask() -> None:
+    rng = np.random.default_rng(4)
+    residual = rng.normal(size=(5, 6, 7)).astype(np.float32)
+    mask = rng.random(residual.shape) < 0.8
+    found = signed_map(residual, np.full_like(residual, 2), mask, "median")
+    padded = np.pad(np.where(mask, residual / 2, 0), 1, mode="symmetric")
+    expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3)), axis=(3, 4, 5))
+    np.testing.assert_allclose(found, np.where(mask, expected, 0), rtol=1e-6)

@@ -54,6 +54,23 @@ def test_every_stage_finds_what_does_not_belong(name: str, amount: float, refine
     assert np.abs(spoilt.image - found.difference - healthy.mean)[BLOCK].max() < 1e-5
 
 
+@pytest.mark.parametrize("name", ["inpaint", "combined", "z"])
+def test_smoothing_by_a_median_drops_single_voxels_and_keeps_edges(name: str) -> None:
+    stage, painter = Stage(name, (16.0,), None, smoothing="median"), Averaging()
+    sigma = deviations(painter, SCANS[1:], stage, Task())
+    healthy, speck = SCANS[0], np.zeros(SHAPE, bool)
+    speck[1, 8, 16] = True
+    image = healthy.image + np.where(BLOCK | speck, np.float32(0.4), 0)
+    spoilt = Scan(image, healthy.mask, healthy.mean, healthy.spread)
+    found, smooth = (examine(painter, spoilt, sigma, s, Task()) for s in (stage, replace(stage, smoothing="gaussian")))
+    assert found.signed[speck] < 0.3 * smooth.signed[speck]
+    inner, outer = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
+    inner[4, 13:17, 12], outer[4, 13:17, 11] = True, True
+    edge = [float(np.median(one.signed[inner]) - np.median(one.signed[outer])) for one in (found, smooth)]
+    assert edge[0] > 1.3 * edge[1]
+    assert not found.score[~healthy.mask].any()
+
+
 def test_it_can_be_cancelled() -> None:
     stage, painter, task = Stage("inpaint"), Averaging(), Task()
     sigma = deviations(painter, SCANS[1:], stage, Task())

@@ -26,8 +26,8 @@ class AutoPaintParams:
         True, "Hide each candidate region whole, paint it again, and halve the score of what then agrees"
     )
     smoothing: str = param(
-        SMOOTHINGS[0], "How deviations from healthy appearance are smoothed: by a Gaussian of one voxel, or by a median "
-        "of 3×3×3", choices=SMOOTHINGS, advanced=True,
+        SMOOTHINGS[0], "How deviations from healthy appearance are smoothed: by a Gaussian of one voxel, or by a "
+        "median of 3×3×3", choices=SMOOTHINGS, advanced=True,
     )  # fmt: skip
     steps: int = param(3000, "Training steps of 16 slices; about half a second each on one processor core", minimum=1)
     network: str = param(

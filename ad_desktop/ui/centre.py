@@ -6,8 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget
 
 from ad_desktop.data.samples import VolumeSample
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class Centre(QStackedWidget):
     """Follows the current item.
 
-    The viewer of scans is made when it is first asked for, or once the window has been painted: ``made`` carries it.
+    The viewer of scans is made when it is first asked for, if only by ``prepare``: ``made`` carries it.
     """
 
     made = Signal(object)
@@ -29,7 +28,6 @@ class Centre(QStackedWidget):
     def __init__(self, pictures: Viewer, make_scans: Callable[[], VolumeViewer]) -> None:
         super().__init__()
         self._make_scans = make_scans
-        self._painted = False
         self.pictures = pictures
         self.addWidget(pictures)
 
@@ -41,11 +39,9 @@ class Centre(QStackedWidget):
         self.made.emit(viewer)
         return viewer
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if not self._painted:
-            self._painted = True
-            QTimer.singleShot(0, self, lambda: self.scans)
+    def prepare(self) -> None:
+        """Make the viewer of scans before it is needed."""
+        _ = self.scans
 
     def choose(self, item: Item | None) -> None:
         """Show the viewer of an item."""

@@ -396,4 +396,5 @@ class MainWindow(QMainWindow):
 
     def _complete(self) -> None:
         self.model.make_plots()
-        ask_devices(self._runner, self.problems, self.model.settings.set_devices, self.reporter.set_devices)
+        job = ask_devices(self._runner, self.problems, self.model.settings.set_devices, self.reporter.set_devices)
+        job.succeeded.connect(self.centre.prepare)

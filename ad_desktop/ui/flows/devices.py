@@ -23,6 +23,8 @@ def ask_devices(runner: JobRunner, problems: ProblemList, *takers: Callable[[lis
 
 
 def _list(task: Task) -> list[DeviceInfo]:
-    from ad_desktop.workflows import export, fit, info, update  # noqa: F401 - so that they are there when asked for
+    # Imported for whoever asks for them later, on the thread that paints.
+    from ad_desktop.ui.volumes import viewer  # noqa: F401
+    from ad_desktop.workflows import export, fit, info, update  # noqa: F401
 
     return info.list_devices()

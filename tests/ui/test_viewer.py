@@ -303,3 +303,17 @@ def test_labels_are_not_touched_by_keys_of_the_viewer(qtbot, window, pictures: P
         qtbot.keyClick(window.viewer.canvas, key)
     assert window.session.counts() == before
     assert before[Label.NORMAL] == 12
+
+
+def test_a_zoom_is_told_with_a_picture_only(qtbot, window, pictures):
+    open_and_fit(qtbot, window, pictures)
+    viewer, zoom = show_spot(qtbot, window), window.viewer.controls.zoom
+    before = viewer.canvas.zoom
+    assert zoom.text() == f"{100 * before:.0f} %"
+    shown = viewer.canvas._shown
+    viewer.canvas.set_picture(None)
+    assert viewer.canvas.zoom == 0
+    assert zoom.text() == ""
+    viewer.canvas.set_picture(shown)
+    assert viewer.canvas.zoom == pytest.approx(before)
+    assert zoom.text() == f"{100 * before:.0f} %"

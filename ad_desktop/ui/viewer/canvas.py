@@ -73,9 +73,9 @@ class Canvas(pyqtgraph.GraphicsView):
 
     @property
     def zoom(self) -> float:
-        """Screen pixels per picture pixel."""
+        """Screen pixels per picture pixel; 0 without a picture."""
         width = self.box.viewRect().width()
-        return 0.0 if width <= 0 else self.box.width() * self.devicePixelRatioF() / width
+        return 0.0 if width <= 0 or self._shown is None else self.box.width() * self.devicePixelRatioF() / width
 
     @property
     def fitted(self) -> bool:
@@ -89,12 +89,14 @@ class Canvas(pyqtgraph.GraphicsView):
         self.picture.set_picture(shown)
         self.truth.set_segments(None if shown is None else shown.truth)
         if shown is None:
+            self.zoomed.emit(0.0)
             return
         height, width = shown.size
         if not same:
             self.box.setLimits(minXRange=min(width, 8), maxXRange=_FARTHEST * width, maxYRange=_FARTHEST * height)
         if self._fitted or not same:
             self.fit()
+        self.zoomed.emit(self.zoom)
 
     def fit(self) -> None:
         """Show the whole picture, and keep it so when the window changes."""

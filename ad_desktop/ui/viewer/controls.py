@@ -85,7 +85,7 @@ class ViewerControls(QFrame):
 
     def set_zoom(self, zoom: float) -> None:
         """Show the zoom."""
-        self.zoom.setText(f"{100 * zoom:.0f} %")
+        self.zoom.setText(f"{100 * zoom:.0f} %" if zoom else "")
 
     def _build(self) -> None:
         flow = FlowLayout(self, across=8, push_last=True)

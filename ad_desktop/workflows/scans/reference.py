@@ -73,8 +73,7 @@ class Reference:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Distance in mm between voxels along (z, y, x)."""
-        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return float(z), float(y), float(x)
+        return Volume(self.mean, self.affine).spacing
 
     @cached_property
     def _coarse(self) -> Coarse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ad_desktop.data.volumes.stack import plane_spacing, planes
 from ad_desktop.data.volumes.volume import HU, SUV, Volume
 from ad_desktop.errors import InputError, UserError
 from ad_desktop.task import Task
-from ad_desktop.workflows.scans.heights import heights_between, profile_of, settle_heights
+from ad_desktop.workflows.scans.heights import Profile, heights_between, profile_of, settle_heights
 from ad_desktop.workflows.scans.reference import Normal, Reference, make_reference
 from ad_desktop.workflows.scans.settings import ScanView, Settled, SliceSettings, fixed_window
 from ad_desktop.workflows.scans.slicer import Body, Opener, body_of, find_body, scaling
@@ -27,6 +28,21 @@ SCALED_RANGE = (-0.1, 1.5)
 """Black and white in parts of a scan's own 1st to 99th percentile: room for what is brighter than anything normal."""
 
 
+class _Looked(NamedTuple):
+    """What one normal scan shows: its range of values, mm between slices and in them, size, and what lies where."""
+
+    sample: VolumeSample
+    range: tuple[float, float] | None
+    spacing: float
+    pitch: float
+    extent: float
+    ml: float
+    unit: str
+    modality: str
+    profile: Profile | None
+    seen: tuple[float, float]
+
+
 def settle(
     samples: Sequence[VolumeSample], settings: SliceSettings, opener: Opener, task: Task, whole: bool = False
 ) -> ScanView:
@@ -34,61 +50,69 @@ def settle(
 
     A method that takes scans ``whole`` knows heights by itself.
     """
-    step = max(1, -(-len(samples) // SURVEYED))
-    ranges, fields, pitches, units, modalities = [], [], [], [], []
-    profiles, seen, spacings, sizes = [], [], [], []
     settings = replace(settings, bands="none", align="none") if whole else settings
     if settings.align == "affine" and settings.mask == "none":
         raise UserError("Scans are aligned by what is looked at: choose another mask than none, or align=none.")
     band = settings.band_mm
-    failures: list[Failure] = []
-    for done, sample in enumerate(chosen := samples[::step]):
-        task.report("Looking at the normal scans", done, len(chosen))
-        try:
-            volume = opener(sample, task)
-            body = find_body(volume, settings, sample.path)
-            ranges.append(_range(volume, body, settings, str(sample.path)))
-        except InputError as error:
-            failures.append(Failure(error.path, error.reason))
-            continue
-        spacings.append(spacing := plane_spacing(volume, settings.axis)[0])
-        sizes.append((_ml(volume, body), sample))
-        if band != 0:
-            offset, width = scaling(volume, body, settings.axis)
-            profiles.append(profile_of(volume, body.mask, settings.axis, (offset, offset + width)))
-            seen.append((body.indices[0] * spacing, body.indices[-1] * spacing))
-        fields.append(max(body.extent_mm))
-        pitches.append(min(plane_spacing(volume, settings.axis)[1:]))
-        units.append(volume.unit)
-        modalities.append(volume.modality)
-    if not units:
-        reason = f" {failures[0].path}: {failures[0].reason}" if failures else ""
-        raise UserError(f"None of the normal scans can be used.{reason}")
-    if len(set(units)) > 1:
-        raise UserError(
-            f"The normal scans are in different units ({', '.join(sorted({u or 'none' for u in units}))}): fit each by "
-            "itself, or name the unit of the files that have none."
-        )
+    looked = _look(samples[:: max(1, -(-len(samples) // SURVEYED))], settings, opener, task)
+    ranges = [one.range for one in looked]
     scaled = ranges[0] is None
     low, high = SCALED_RANGE if scaled else _joined([r for r in ranges if r is not None], settings)
-    modality = modalities[0] if len(set(modalities)) == 1 else ""
-    settled = Settled(low, high, scaled, units[0], modality, FIELD_MARGIN * max(fields), float(np.median(pitches)))
-    spacing = float(np.median(spacings))
+    modality = looked[0].modality if len({one.modality for one in looked}) == 1 else ""
+    field, pitch = FIELD_MARGIN * max(one.extent for one in looked), float(np.median([one.pitch for one in looked]))
+    settled = Settled(low, high, scaled, looked[0].unit, modality, field, pitch)
+    spacing = float(np.median([one.spacing for one in looked]))
     reference, heights = None, None
     if _aligned(settings, settled):
-        ordered = [sample for _, sample in sorted(sizes, key=lambda pair: pair[0])]
+        ordered = [one.sample for one in sorted(looked, key=lambda one: one.ml)]
         reference, ends = _reference(ordered, settings, settled, spacing, opener, task)
         body = body_of(reference.inside, Volume(reference.mean, reference.affine), replace(settings, slices="all"))
         settled = replace(settled, field_mm=FIELD_MARGIN * max(body.extent_mm))
         if band != 0:
             between = ends[0] * spacing, ends[1] * spacing
             heights = heights_between(between, settings.step * spacing, len(samples), band)
-    elif profiles:
-        heights = settle_heights(profiles, seen, settings.step * spacing, len(samples), band)
+    elif band != 0:
+        profiles = [one.profile for one in looked if one.profile is not None]
+        heights = settle_heights(profiles, [one.seen for one in looked], settings.step * spacing, len(samples), band)
     view = ScanView(settings, settled, heights, whole, reference)
     for words in view.describe():
         task.note(words)
     return view
+
+
+def _look(samples: Sequence[VolumeSample], settings: SliceSettings, opener: Opener, task: Task) -> list[_Looked]:
+    """What each scan shows, those left out that cannot be used; ``UserError`` for none, or for several units."""
+    looked: list[_Looked] = []
+    failures: list[Failure] = []
+    for done, sample in enumerate(samples):
+        task.report("Looking at the normal scans", done, len(samples))
+        try:
+            volume = opener(sample, task)
+            body = find_body(volume, settings, sample.path)
+            values = _range(volume, body, settings, str(sample.path))
+        except InputError as error:
+            failures.append(Failure(error.path, error.reason))
+            continue
+        spacing, *pitches = plane_spacing(volume, settings.axis)
+        profile = None
+        if settings.band_mm != 0:
+            offset, width = scaling(volume, body, settings.axis)
+            profile = profile_of(volume, body.mask, settings.axis, (offset, offset + width))
+        seen = (body.indices[0] * spacing, body.indices[-1] * spacing)
+        looked.append(_Looked(
+            sample, values, spacing, min(pitches), max(body.extent_mm), _ml(volume, body), volume.unit,
+            volume.modality, profile, seen,
+        ))  # fmt: skip
+    if not looked:
+        reason = f" {failures[0].path}: {failures[0].reason}" if failures else ""
+        raise UserError(f"None of the normal scans can be used.{reason}")
+    units = {one.unit or "none" for one in looked}
+    if len(units) > 1:
+        raise UserError(
+            f"The normal scans are in different units ({', '.join(sorted(units))}): fit each by itself, or name the "
+            "unit of the files that have none."
+        )
+    return looked
 
 
 def _ml(volume: Volume, body: Body) -> float:
